@@ -1,0 +1,34 @@
+# make repro   set-up, then the whole pipeline for the profile in params.yaml (smoke unless you changed it)
+# make test    set-up, then all tests
+# make locks   resolve locks/*.in again
+# GPU=1 builds the training environment from locks/gpu.lock (Linux, NVIDIA)
+SHELL := bash
+PYTHON ?= python3.11
+export PYTHON
+PACKAGES := stages/backend/packages
+COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS)) \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
+
+.PHONY: repro test setup locks
+
+repro: setup
+	.venv/train/bin/dvc repro
+
+test: setup
+	.venv/train/bin/python -m pytest tests
+
+setup:
+ifdef GPU
+	@locks/build.sh train locks/gpu.lock
+else
+	@locks/build.sh train locks/train.lock $(PACKAGES)/cpu_platform $(PACKAGES)/vllm_metadata
+endif
+	@locks/build.sh eval locks/eval.lock
+	@locks/sandbox.sh
+
+locks:
+	test -x .venv/lock/bin/uv || { $(PYTHON) -m venv .venv/lock && .venv/lock/bin/python -m pip install --quiet uv; }
+	cd locks && ../$(COMPILE) train.in --override train.overrides --output-file train.lock >/dev/null
+	cd locks && ../$(COMPILE) gpu.in --output-file gpu.lock >/dev/null
+	cd locks && ../$(COMPILE) eval.in --output-file eval.lock >/dev/null

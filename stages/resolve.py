@@ -1,0 +1,102 @@
+"""Stage resolve: checks `params.yaml` whole and writes one small plan for each stage and run of the profile.
+
+    python -m stages.resolve <profile>
+
+Every other stage depends on its own plan instead of on `params.yaml` and the source tree. A plan holds the stage's
+settings and a fingerprint of the code that the stage imports (without comments and docstrings), so a stage runs again
+exactly when something that it uses has changed: a new method or a changed setting leaves all other runs as they are.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from stages.closure import fingerprint
+from stages.files import InputError, output_folder, sha256, write_json
+from stages.methods import build
+from stages.params import BENCHMARK_GRADERS, Params, load
+from stages.stage import run_stage
+
+LOCKS = {"train": {"cpu": "locks/train.lock", "cuda": "locks/gpu.lock"}, "eval": "locks/eval.lock"}
+
+
+def plans(params: Params) -> dict[str, dict[str, Any]]:
+    """Relative path below the profile's plan folder -> plan."""
+    backend, samples = params.backend.model_dump(), params.evaluation.samples
+    runs = {f"{name}-{seed}": (name, seed) for name in params.methods for seed in params.seeds}
+    methods = {name: build(name, params.method_settings.get(name, {})).settings.model_dump() for name in params.methods}
+    training_lock, evaluation_lock = sha256(Path(LOCKS["train"][params.backend.platform])), sha256(Path(LOCKS["eval"]))
+
+    def plan(stage: str, settings: dict[str, Any], *modules: str, lock: str = training_lock, **more: Any) -> dict[str, Any]:
+        code = fingerprint([f"stages.{stage}", *modules])
+        return {"suite_seed": params.suite_seed, "settings": settings, "code": code, "environment": lock, **more}
+
+    evaluation = params.evaluation.model_dump()
+    written = {
+        "prepare": plan(
+            "prepare",
+            {
+                "training": params.data.training,
+                "benchmarks": list(samples),
+                "prompt": params.data.prompt,
+                "lab": params.data.lab.model_dump() if params.data.lab else None,
+            },
+        ),
+        "model": plan("model", {**params.model.model_dump(), "dtype": params.backend.dtype}),
+        "sample": plan(
+            "sample",
+            {
+                **evaluation,
+                "backend": backend,
+                # HumanEval's problem is a function to complete: a sentence about boxes would only mislead
+                "prompts": {name: "plain" if name == "humaneval" else params.data.prompt for name in samples},
+                "context_length": params.train.max_prompt_tokens + params.evaluation.max_tokens,
+            },
+            "stages.evaluation.requests",
+            evaluation_environment=evaluation_lock,
+        ),
+        "grade": plan(
+            "grade",
+            {"samples": samples, "graders": {name: BENCHMARK_GRADERS[name] for name in samples}},
+            lock=evaluation_lock,
+        ),
+        "report": plan(
+            "report",
+            {
+                "profile": params.profile,
+                "suite_seed": params.suite_seed,
+                "methods": params.methods,
+                "seeds": params.seeds,
+                "runs": list(runs),
+                "method_settings": {run: methods[name] for run, (name, _) in runs.items()},
+                "benchmarks": samples,
+                "train": params.train.model_dump(),
+                "backend": backend,
+                "published": params.published.model_dump() if params.published else None,
+            },
+        ),
+    }
+    for run, (name, seed) in runs.items():
+        settings = {"method": name, "method_settings": methods[name], "train": params.train.model_dump(), "backend": backend}
+        written[f"train/{run}"] = plan(
+            "train", settings, "stages.backend.main", "stages.backend.trainer", "stages.backend.agent_loop",
+            "stages.backend.reward", f"stages.methods.{name}", run=run, seed=derive_seed(params.suite_seed, seed),
+        )  # fmt: skip
+    return written
+
+
+def derive_seed(suite_seed: int, seed: int) -> int:
+    """The seed of a run: every generator of a training run is given this one number."""
+    return (suite_seed * 1_000_003 + seed) % 2**31
+
+
+def main(arguments: list[str]) -> None:
+    params = load(Path("params.yaml"))
+    if arguments != [params.profile]:
+        raise InputError(f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; cp profiles/<name>.yaml params.yaml")
+    with output_folder(Path("results") / params.profile / "plan") as folder:
+        for name, content in plans(params).items():
+            write_json(folder / f"{name}.json", content)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,15 @@
+"""What every stage script shares: it ends in one line when the user can mend the cause."""
+
+import sys
+from collections.abc import Callable
+
+from stages.files import InputError
+
+
+def run_stage(main: Callable[[list[str]], None]) -> None:
+    """Runs `main` on the command line's arguments; an InputError becomes one line on stderr and exit status 1."""
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,87 @@
+"""Bad input: one line that names the field and the fix, within ten seconds, before Ray or vLLM start."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.backend.server import choose_port
+from stages.files import InputError, output_folder, write_json
+from stages.params import load
+from stages.resolve import plans
+from tests.project import ROOT, copy_project, run
+
+WRONG = {
+    "unknown method": ("methods: [grpo,", "methods: [grppo,", ["unknown method 'grppo'", "grpo"]),
+    "misspelled setting of a method": ("threshold_of_start:", "treshold_of_start:", ["method_settings.par.treshold_of_start", "threshold_of_start"]),
+    "misspelled setting": ("prompts_per_step:", "prompts_a_step:", ["train.prompts_a_step", "prompts_per_step"]),
+    "wrong type": ("steps: 16", "steps: many", ["train.steps", "integer", "'many'"]),
+    "number without a point": ("learning_rate: 1.0e-3", "learning_rate: 1e-3", ["train.optimiser.learning_rate", "'1e-3'"]),
+    "no seed": ("seeds: [1]", "seeds: []", ["seeds", "at least 1 item"]),
+    "seed twice": ("seeds: [1]", "seeds: [1, 1]", ["seeds", "repeats"]),
+    "k of zero": ("lab_sum: 8", "lab_sum: 0", ["evaluation.samples.lab_sum", "greater than 0"]),
+    "missing model folder": ("source: lab\n", "source: folder\n  name: no/such/folder\n", ["model", "no/such/folder", "HF folder"]),
+    "unknown benchmark": ("lab_chain: 8", "lab_chian: 8", ["evaluation.samples", "lab_chian"]),
+    "unknown data set": ("dataset: lab", "dataset: lap", ["train.dataset", "lap"]),
+    "batch that does not divide": ("updates_per_step: 4", "updates_per_step: 5", ["prompts_per_step", "multiple"]),
+    "a word for a number list": ("seeds: [1]", "seeds: one", ["seeds"]),
+    "not YAML": ("profile: smoke", "profile: [smoke", ["params.yaml", "not YAML"]),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_params(project, case):
+    old, new, said = WRONG[case]
+    original = (ROOT / "profiles/smoke.yaml").read_text()
+    assert old in original
+    (project / "params.yaml").write_text(original.replace(old, new, 1))
+    start = time.monotonic()
+    done = run(project, "python", "-m", "stages.resolve", "smoke")
+    assert time.monotonic() - start < 10
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ") and all(word in line for word in said), line
+    assert not (project / "results/smoke/plan").exists()
+
+
+@pytest.mark.parametrize("case", ["unknown method", "no seed"])
+def test_dvc_repro_stops_at_the_same_line(project, case):
+    old, new, said = WRONG[case]
+    (project / "params.yaml").write_text((ROOT / "profiles/smoke.yaml").read_text().replace(old, new, 1))
+    start = time.monotonic()
+    done = run(project, "dvc", "repro")
+    assert time.monotonic() - start < 10 and done.returncode != 0
+    assert all(word in done.stderr + done.stdout for word in said), done.stderr
+
+
+def written_plans(folder):
+    for name, plan in plans(load(ROOT / "params.yaml")).items():
+        write_json(folder / "results/smoke/plan" / f"{name}.json", plan)
+
+
+def test_missing_inputs_name_the_stage_that_makes_them(project):
+    written_plans(project)
+    for arguments, said in ((("train", "smoke", "grpo", "1"), "dvc repro prepare@smoke"), (("sample", "smoke", "grpo-1"), "grpo-1")):
+        start = time.monotonic()
+        done = run(project, "python", "-m", f"stages.{arguments[0]}", *arguments[1:])
+        assert done.returncode == 1 and time.monotonic() - start < 10
+        assert len(done.stderr.strip().splitlines()) == 1 and said in done.stderr
+
+
+def test_a_port_in_use_is_named():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match=f"backend.port: {taken.getsockname()[1]} cannot be used"):
+            choose_port(taken.getsockname()[1])
+
+
+def test_an_unwritable_folder_is_named():
+    with pytest.raises(InputError, match="cannot write /proc/results: .*writable"), output_folder(Path("/proc/results")):
+        pass

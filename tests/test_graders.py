@@ -1,0 +1,226 @@
+"""Verdicts on a golden table. math-verify is only in the evaluation environment: its command line is asked."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stages.boxes import last_box
+from stages.graders import GRADERS
+from stages.graders.code import extract_code, write_program
+from stages.graders.math_verify import exact, normalise_gold
+
+ROOT = Path(__file__).parents[1]
+PYTHON = ROOT / ".venv" / "eval" / "bin" / "python"
+
+# gold, reply, correct, status
+MATH = [
+    # one value, several spellings
+    ("204", r"\boxed{\frac{408}{2}}", True, "graded"),
+    ("204", r"\boxed{\text{204}}", True, "graded"),
+    ("204", r"\boxed{m+n=204}", True, "graded"),
+    ("204", r"\boxed{204^\circ}", True, "graded"),
+    ("336^\\circ", r"\boxed{336}", True, "graded"),
+    ("033", r"\boxed{33}", True, "graded"),
+    ("27.0", r"so \boxed{27}", True, "graded"),
+    ("27.0", r"so \boxed{27.0}", True, "graded"),
+    ("5.3e-9", r"\boxed{5.3 \times 10^{-9}}", True, "graded"),
+    ("5.3e-9", r"\boxed{5.3e-9}", True, "graded"),
+    ("10", r"\boxed{10\%}", True, "graded"),  # matches with antlr 4.13.2 alone
+    (r"\frac{1}{2}", r"\boxed{0.5}", True, "graded"),
+    (r"\left( 3, \frac{\pi}{2} \right)", r"\boxed{(3,\pi/2)}", True, "graded"),
+    ("-7", r"\boxed{-7}", True, "graded"),
+    # wrong
+    ("44", r"\boxed{4400}", False, "graded"),
+    ("2.26e-10", r"\boxed{1.24e-8}", False, "graded"),
+    ("7", r"\boxed{-7}", False, "graded"),
+    # which box
+    ("5", r"\boxed{7} wait no, \boxed{5}", True, "graded"),
+    ("7", r"\boxed{7} wait no, \boxed{5}", False, "graded"),
+    ("7", r"\boxed{7} and finally \boxed{5", False, "no answer"),  # the last box was cut off
+    ("5", "the answer is 5", True, "graded"),
+    ("13", " left:3+8=11;11+2=13", False, "no answer"),  # a number that merely comes last
+    ("5", "", False, "no answer"),
+    # hangs stay in the denominator
+    ("9", r"\boxed{9^{9^{9^9}}}", False, "timeout"),
+]  # fmt: skip
+
+
+def grade(name, pairs):
+    lines = "".join(json.dumps({"problem": problem, "reply": reply}) + "\n" for problem, reply in pairs)
+    result = subprocess.run(
+        [PYTHON, "-m", "stages.graders", name], input=lines, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def math_verdicts():
+    return grade("math_verify", [({"answer": gold}, reply) for gold, reply, _, _ in MATH])
+
+
+@pytest.mark.parametrize("row", range(len(MATH)))
+def test_math_verify(math_verdicts, row):
+    gold, reply, correct, status = MATH[row]
+    verdict = math_verdicts[row]
+    assert (verdict["correct"], verdict["status"]) == (correct, status), verdict
+
+
+def test_the_fast_path_never_changes_a_verdict():
+    """Plain integers, judged by `exact` here and by math-verify itself in the evaluation environment."""
+    values = [
+        "0",
+        "-0",
+        "5",
+        "-5",
+        "05",
+        "005",
+        "33",
+        "033",
+        "27.0",
+        "100",
+        "1000000",
+        "123456789012345",
+        "123456789012346",
+    ]
+    tasks = [(gold, box, "") for gold in values for box in values if exact((gold, box, "")) is not None]
+    program = (
+        "import json, sys; from stages.graders.math_verify import compare;"
+        "print(json.dumps([compare(tuple(task)).correct for task in json.load(sys.stdin)]))"
+    )
+    result = subprocess.run(
+        [PYTHON, "-c", program], input=json.dumps(tasks), cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert len(tasks) > 100
+    assert json.loads(result.stdout) == [exact(task).correct for task in tasks]
+
+
+@pytest.mark.parametrize(
+    "gold, normal",
+    [
+        ("033", "33"), ("27.0", "27"), ("27.", "27"), (r"336^\circ", "336"), (r"336^{\circ}", "336"), ("000", "0"),
+        ("-012", "-12"), ("$7$", "7"), ("0.5", "0.5"), ("5.3e-9", r"5.3 \times 10^{-9}"), ("1,234", "1,234"),
+        (r"\frac{1}{2}", r"\frac{1}{2}"),
+    ],
+)  # fmt: skip
+def test_normalise_gold(gold, normal):
+    assert normalise_gold(gold) == normal
+
+
+@pytest.mark.parametrize(
+    "reply, box",
+    [
+        (r"\boxed{14}", "14"),
+        (r"\boxed{ 1 } then \boxed { 2 }", "2"),
+        (r"\fbox{3}", "3"),
+        (r"\boxed{\frac{1}{2}} .", r"\frac{1}{2}"),
+        (r"\boxed{\left\{ 1, 2 \right.}", r"\left\{ 1, 2 \right."),
+        (r"\boxed{\boxed{5}}", "5"),
+        (r"\boxed{1} \boxed{2", None),
+        (r"\boxed 5", None),
+        (r"\boxed{}", ""),
+        ("boxed{5}", None),
+        ("\\", None),
+        (r"\boxed{5\\", None),
+    ],
+)
+def test_last_box(reply, box):
+    assert last_box(reply) == box
+
+
+def test_exact_box_compares_text():
+    pairs = [
+        ({"answer": "14"}, reply)
+        for reply in (r"\boxed{ 14 }", r"\boxed{014}", r"\boxed{}", "14", r"\boxed{14} \boxed{1")
+    ]
+    verdicts = GRADERS["exact_box"].grade(pairs)
+    assert [(v.correct, v.status) for v in verdicts] == [
+        (True, "graded"), (False, "graded"), (False, "graded"), (False, "no answer"), (False, "no answer"),
+    ]  # fmt: skip
+
+
+HEAD = 'import math\n\n\ndef area(r):\n    """Of a circle."""\n'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "    return math.pi * r * r\n",
+        "return math.pi * r * r\nprint('and so on')",
+        "    x = r * r\n\n    return math.pi * x\n\ndef other():\n    pass\n",
+        "Here:\n```python\ndef area(r):\n    return math.pi * r * r\n```\nDone.",
+        "```python\nwrong\n```\nrather\n```python\nreturn math.pi * r * r\n```",
+        "```python\nimport math\ndef area(r):\n    return math.pi * r * r",
+        "def area(r):\n    return math.pi * r * r\n",
+    ],
+)
+def test_code_is_found_however_it_is_written(reply):
+    problem = {"source": "openai_humaneval", "prompt": HEAD, "entry_point": "area", "tests": ""}
+    _, program = write_program(problem, reply)
+    names = {}
+    exec(program.solution, names)  # written in this file, not by a model
+    assert names["area"](1) == pytest.approx(3.14159, abs=1e-4)
+
+
+def test_code_that_only_mentions_the_name_is_a_body():
+    assert extract_code("    return area_of(r)  # def area", "area").startswith("    return")
+
+
+def test_an_expression_becomes_a_function_of_x():
+    problem = {"source": "lab", "entry_point": "solution", "tests": ""}
+    assert write_program(problem, r" post: so\boxed{(x+3)*2}")[1].solution == "def solution(x): return (x+3)*2\n"
+    assert write_program(problem, " post: so") == ("", None)
+
+
+def write_run(folder, samples):
+    results = folder / "results" / "toy"
+    for path in ("plan", "data/eval", "samples/grpo-1"):
+        (results / path).mkdir(parents=True)
+    settings = {"samples": {"toy": 2}, "graders": {"toy": "exact_box"}}
+    (results / "plan/grade.json").write_text(json.dumps({"settings": settings}))
+    problems = [{"id": f"toy-{i}", "problem": "", "answer": str(i), "source": "lab", "level": 1} for i in range(2)]
+    (results / "data/eval/toy.jsonl").write_text("".join(json.dumps(problem) + "\n" for problem in problems))
+    (results / "samples/grpo-1/toy.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    result = subprocess.run(
+        [PYTHON, "-m", "stages.grade", "toy", "grpo-1"],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    return result, results / "grades" / "grpo-1"
+
+
+def sample(problem, repeat, text, stop_reason="stop"):
+    return {"id": f"toy-{problem}", "repeat": repeat, "seed": 1, "text": text, "tokens": 3, "stop_reason": stop_reason}
+
+
+SAMPLES = [
+    sample(0, 0, r"\boxed{0}"),
+    sample(0, 1, r"\boxed{1}"),
+    sample(1, 0, "", "length"),
+    sample(1, 1, r"\boxed{1}"),
+]
+
+
+def test_grade_writes_scores_and_rows(tmp_path):
+    result, grades = write_run(tmp_path, SAMPLES[::-1])
+    assert result.returncode == 0, result.stderr
+    assert json.loads((grades / "scores.json").read_text()) == {
+        "toy": {
+            "status": "graded", "problems": 2, "k": 2, "rows": 4, "avg_at_k": 0.5, "pass_at_k": {"1": 0.5, "2": 1.0},
+            "truncated": 1, "no_answer": 1, "timeouts": 0, "errors": 0,
+        }
+    }  # fmt: skip
+    rows = [json.loads(line) for line in (grades / "toy.jsonl").read_text().splitlines()]
+    assert [row["correct"] for row in rows] == [True, False, False, True]
+    assert rows[2]["status"] == "no answer" and rows[2]["level"] == 1 and rows[2]["grader_version"] == "1"
+
+
+@pytest.mark.parametrize("samples", [SAMPLES[:3], [*SAMPLES[:3], SAMPLES[0]], [*SAMPLES, SAMPLES[0]], []])
+def test_grade_fails_unless_rows_are_problems_times_k(samples, tmp_path):
+    result, grades = write_run(tmp_path, samples)
+    assert result.returncode == 1 and "2 problems x 2" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert not grades.exists()

@@ -1,0 +1,227 @@
+"""The methods against verl's own losses, closed forms and hand-computed numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from verl.trainer.ppo import core_algos
+
+from stages.files import InputError
+from stages.methods import METHODS, build
+from stages.methods.base import Progress
+from tests.batches import log_prob_of, mean_loss, random_update
+
+STATES = {"par": {"weight": 0.4, "threshold": 0.2}}
+
+
+def update_for(name, seed=0, **changes):
+    return random_update(seed, state=STATES.get(name), **changes)
+
+
+# -- against verl 0.9.1 ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("low, high, dual_clip", [(0.2, 0.2, 3.0), (0.2, 0.28, 10.0), (0.05, 0.02, 1.5)])
+@pytest.mark.parametrize("seed", range(3))
+def test_surrogate_is_verls_vanilla_loss(low, high, dual_clip, seed):
+    update = update_for("grpo", seed, spread=1.0)
+    method = build("grpo", {"clip_ratio_low": low, "clip_ratio_high": high, "dual_clip": dual_clip})
+    config = OmegaConf.create({"clip_ratio": low, "clip_ratio_low": low, "clip_ratio_high": high, "clip_ratio_c": dual_clip, "global_batch_info": {}})
+    theirs, metrics = core_algos.compute_policy_loss_vanilla(
+        update.old_log_prob, update.log_prob, update.advantages, update.response_mask, "token-mean", config
+    )
+    assert torch.allclose(mean_loss(method, update), theirs, atol=1e-6, rtol=0)
+    gradients = [torch.autograd.grad(loss, update.logits, retain_graph=True)[0] for loss in (mean_loss(method, update), theirs)]
+    assert torch.allclose(*gradients, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_advantages_are_verls_grpo(seed):
+    update = random_update(seed)
+    rewards = torch.zeros_like(update.old_log_prob)
+    rewards[torch.arange(8), update.response_length - 1] = update.rewards
+    theirs, _ = core_algos.compute_grpo_outcome_advantage(rewards, update.response_mask, np.array(update.prompt_id))
+    assert torch.allclose(build("grpo", {}).advantages(update), theirs.double(), atol=1e-6)
+
+
+def test_a_group_of_one_gets_verls_advantage():
+    update = replace(random_update(3), group=torch.arange(8), rewards=torch.linspace(0, 1, 8).double())
+    rewards = torch.zeros_like(update.old_log_prob)
+    rewards[torch.arange(8), update.response_length - 1] = update.rewards
+    theirs, _ = core_algos.compute_grpo_outcome_advantage(rewards, update.response_mask, np.arange(8))
+    assert torch.allclose(build("grpo", {}).advantages(update), theirs.double(), atol=1e-6)
+
+
+# -- closed forms ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_gradient_on_the_logits(name):
+    """d loss/dz = −w·I·r·A·(onehot − π)/N, with I = 0 where the clip removes the gradient (the papers' derivation)."""
+    method = build(name, {})
+    update = update_for(name, seed=4, spread=0.8)
+    (gradient,) = torch.autograd.grad(mean_loss(method, update), update.logits)
+    with torch.no_grad():
+        low, high = (torch.as_tensor(width) for width in method.clip_range(update))
+        ratio, advantages = update.ratio, update.advantages
+        inside = torch.where(advantages > 0, ratio <= 1 + high, ratio >= 1 - low)
+        if method.settings.dual_clip is not None:
+            inside &= (advantages > 0) | (ratio <= method.settings.dual_clip)
+        weight = torch.as_tensor(method.token_weight(update)) * inside * ratio * advantages * update.response_mask
+        one_hot = torch.nn.functional.one_hot(update.token_ids, update.logits.shape[-1])
+        expected = -(weight[..., None] * (one_hot - update.logits.softmax(-1))) / update.response_mask.sum()
+    assert torch.allclose(gradient, expected, atol=1e-12)
+
+
+def test_steer_weights_by_hand():
+    """Two tokens: p .5 and .9 with H .6 and .4, A 1 and −2, r 1; the larger change gets λ_min."""
+    update = update_for("steer", responses=2, length=1)
+    log_prob = torch.tensor([[0.5], [0.9]], dtype=torch.float64).log()
+    update = replace(
+        update,
+        response_mask=torch.ones(2, 1, dtype=torch.bool),
+        log_prob=log_prob,
+        old_log_prob=log_prob,
+        old_entropy=torch.tensor([[0.6], [0.4]], dtype=torch.float64),
+        advantages=torch.tensor([[1.0], [-2.0]], dtype=torch.float64),
+    )
+    changes = [1.0 * 0.5 * (np.log(0.5) + 0.6), -2.0 * 0.1 * (np.log(0.9) + 0.4)]  # −.0466, −.0589
+    paper = build("steer", {})
+    update.statistics.update({name: value.item() for name, value in paper.statistics(update).items()})
+    expected = [0.7 ** (abs(changes[0]) / abs(changes[1])), 0.7]
+    assert paper.token_weight(update)[:, 0].tolist() == pytest.approx(expected)
+    code = build("steer", {"variant": "code", "weight_min": 0.8})
+    assert code.token_weight(update)[:, 0].tolist() == pytest.approx([0.8 ** (abs(changes[0]) / abs(changes[1])), 0.8])
+
+
+def test_steer_code_does_not_blow_up_small_changes():
+    update = update_for("steer", seed=1)
+    small = replace(update, advantages=update.advantages * 1e-6)
+    assert build("steer", {"variant": "code"}).token_weight(small).min() > 0.9999  # scale held at 0.02
+    paper = build("steer", {})
+    small.statistics.update({name: value.item() for name, value in paper.statistics(small).items()})
+    assert paper.token_weight(small).min().item() == pytest.approx(0.7)
+
+
+def test_steer_statistic_is_over_the_mini_batch():
+    """Halves with the whole mini-batch's statistic give the whole's gradient: micro-batches do not matter."""
+    method, update = build("steer", {}), update_for("steer", seed=2)
+    (whole,) = torch.autograd.grad(mean_loss(method, update), update.logits, retain_graph=True)
+    total = update.response_mask.sum()
+    split = torch.zeros_like(whole)
+    for rows in (slice(0, 4), slice(4, 8)):
+        part = replace(update, **{
+            name: value[rows] for name, value in vars(update).items() if isinstance(value, torch.Tensor) and name != "logits"
+        })  # fmt: skip
+        loss, _ = method.token_loss(part)
+        split += torch.autograd.grad((loss * part.response_mask).sum() / total, update.logits, retain_graph=True)[0]
+    assert torch.allclose(split, whole, atol=1e-12)
+
+
+# -- schedules and controllers, by hand -----------------------------------------------------------------------------------
+
+
+def test_par_follows_the_entropy():
+    method = build("par", {"step": 0.25})
+    state = method.initial_state()
+    weights = []
+    for step, entropy in enumerate([0.5, 0.5, 0.5, 0.19, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 1):
+        weights.append(state["weight"])
+        state = method.next_state(Progress(step, 11, state), entropy)
+    assert weights == pytest.approx([0.0, 0.25, 0.5, 0.75, 0.5, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0])
+
+
+def test_par_threshold_can_follow_the_first_entropy():
+    method = build("par", {"threshold_of_start": 0.5, "step": 0.25})
+    state = method.next_state(Progress(1, 4, method.initial_state()), 0.8)
+    assert state == pytest.approx({"weight": 0.25, "threshold": 0.4})
+    assert method.next_state(Progress(2, 4, state), 0.39)["weight"] == 0.0
+    assert method.next_state(Progress(2, 4, state), 0.40)["weight"] == 0.5
+
+
+def test_par_weighs_positive_advantages_only():
+    update = update_for("par", seed=5)
+    weight = build("par", {}).token_weight(update)
+    assert (weight[update.advantages > 0] == 0.4).all() and (weight[update.advantages <= 0] == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    "step, high, low",  # at p = .4: Hi = .4, Lo = .248
+    [(1, 0.8 * 0.4 + 0.2 * 0.2, 0.2), (5, 0.2, 0.2), (6, 0.2, 0.8 * 0.248 + 0.2 * 0.2), (10, 0.2, 0.2)],
+)
+def test_flexible_widths_by_hand(step, high, low):
+    update = update_for("flexible")
+    probability = torch.full_like(update.log_prob, 0.4)
+    update = replace(update, log_prob=probability.log(), progress=Progress(step, 10))
+    got_low, got_high = (torch.as_tensor(width).flatten()[0].item() for width in build("flexible", {}).clip_range(update))
+    assert (got_low, got_high) == (pytest.approx(low), pytest.approx(high))
+
+
+# -- limits ---------------------------------------------------------------------------------------------------------------
+
+NEUTRAL = {
+    "clip_higher": ({"clip_ratio_high": 0.2}, {}),
+    "steer": ({"weight_min": 1.0}, {"clip_ratio_high": 0.28, "dual_clip": 10.0}),
+    "par": ({}, {}),  # at λ = 1
+    "flexible": ({"high_slope": 0.0, "low_slope": 0.0, "high_width": 0.2, "low_width": 0.2}, {}),
+}
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_neutral_setting_is_grpo_bit_for_bit(name):
+    neutral, grpo = NEUTRAL[name]
+    state = {"weight": 1.0, "threshold": 0.2} if name == "par" else None
+    update = random_update(6, state=state, spread=0.6)
+    losses = [mean_loss(build(method, changes), update) for method, changes in ((name, neutral), ("grpo", grpo))]
+    gradients = [torch.autograd.grad(loss, update.logits, retain_graph=True)[0] for loss in losses]
+    if name == "flexible":  # (1 + λ)·0.2 − λ·0.2 is 0.2 up to rounding
+        assert torch.allclose(*gradients, atol=1e-15)
+    else:
+        assert torch.equal(*losses) and torch.equal(*gradients)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_padding_changes_nothing(name):
+    method, update = build(name, {}), update_for(name, seed=7)
+    noise = torch.where(update.response_mask, 0.0, 5.0).double()
+    padded = replace(update, log_prob=update.log_prob - noise, advantages=update.advantages + noise, old_entropy=update.old_entropy + noise, statistics={})
+    assert torch.equal(mean_loss(method, update), mean_loss(method, padded))
+
+
+@pytest.mark.parametrize("name", METHODS)
+@settings(max_examples=40, deadline=None)
+@given(logit=st.floats(-80, 80), reward=st.sampled_from(["equal", "mixed"]), length=st.integers(1, 5), shift=st.floats(-30, 30))
+def test_gradients_stay_finite(name, logit, reward, length, shift):
+    """p → 0 and p → 1, all-equal rewards, one-token responses, ratios far from 1."""
+    method, update = build(name, {}), random_update(8, length=length, state=STATES.get(name))
+    logits = torch.zeros(8, length, 7, dtype=torch.float64)
+    logits[..., 0] = logit
+    logits.requires_grad_()
+    rewards = torch.ones(8).double() if reward == "equal" else torch.tensor([0.0, 1.0] * 4).double()
+    log_prob = log_prob_of(logits, update.token_ids)
+    update = replace(update, log_prob=log_prob, old_log_prob=(log_prob.detach() + shift).clamp(max=0), rewards=rewards, statistics={})
+    update = replace(update, advantages=method.advantages(update))
+    loss = mean_loss(method, update)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert torch.isfinite(loss) and torch.isfinite(gradient).all()
+
+
+# -- settings -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, changes, said",
+    [
+        ("grppo", {}, "unknown method 'grppo'; known are grpo"),
+        ("par", {"treshold": 0.1}, "method_settings.par.treshold"),
+        ("par", {"step": "fast"}, "method_settings.par.step"),
+        ("steer", {"weight_min": 0.0}, "method_settings.steer.weight_min"),
+    ],
+)
+def test_wrong_settings_are_named(name, changes, said):
+    with pytest.raises(InputError, match=said.replace("'", ".")):
+        build(name, changes)

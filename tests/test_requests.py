@@ -1,0 +1,238 @@
+"""EvalScope's real client against a small OpenAI-compatible server that echoes the seed and can fail or hang."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PYTHON = ROOT / ".venv" / "eval" / "bin" / "python"
+
+
+class Server(ThreadingHTTPServer):
+    """Answers `seed <seed> prompt <prompt>`, or does what `behave` says to the request of this number."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, behave=lambda number: "answer", delay=0.0):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.behave, self.delay, self.requests, self.lock = behave, delay, [], threading.Lock()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet a reply: two would wait for a delayed acknowledgement
+
+    def log_message(self, *_):
+        pass
+
+    def reply(self, status, content):
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.reply(200, {"object": "list", "data": [{"id": "policy", "object": "model"}]})
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.requests.append(request)
+            behaviour = self.server.behave(len(self.server.requests))
+        time.sleep(self.server.delay)
+        if behaviour == "hang":
+            time.sleep(30)
+        elif behaviour == "refuse":  # what vLLM says about a prompt that is too long
+            self.reply(400, {"error": {"message": "maximum context length is 8 tokens, \\boxed{7}", "code": 400}})
+        elif behaviour == "crash":
+            self.reply(500, {"error": {"message": "engine died, \\boxed{7}", "code": 500}})
+        else:
+            text = f" seed {request['seed']} prompt {request['messages'][-1]['content']}\n"
+            reason = "length" if behaviour == "length" else behaviour if behaviour == "abort" else "stop"
+            choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
+            usage = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
+            self.reply(
+                200,
+                {
+                    "id": "a",
+                    "object": "chat.completion",
+                    "created": 0,
+                    "model": "policy",
+                    "choices": [choice],
+                    "usage": usage,
+                },
+            )
+
+
+def write_job(folder, server_url, number=5, k=4, **changes):
+    folder.mkdir(exist_ok=True)
+    problems = folder / "toy.jsonl"
+    rows = [{"id": f"toy-{i}", "problem": f"total {i} {{x}}", "answer": str(i), "source": "lab"} for i in range(number)]
+    problems.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job = {
+        "benchmark": "toy", "problems": str(problems), "prompt": "plain", "url": server_url, "model": "policy", "k": k,
+        "suite_seed": 7, "temperature": 1.0, "top_p": 0.9, "top_k": -1, "max_tokens": 16, "concurrency": 8,
+        "work": str(folder / "work"), "output": str(folder / "samples.jsonl"), **changes,
+    }  # fmt: skip
+    (folder / "job.json").write_text(json.dumps(job))
+    return folder / "job.json"
+
+
+def command(job):
+    return [PYTHON, "-m", "stages.evaluation.requests", job]
+
+
+def run(job):
+    return subprocess.run(command(job), cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def samples(folder):
+    return [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+
+
+def last_line(result):
+    return result.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """(server, folder) of a finished job at concurrency 8."""
+    server, folder = Server(), tmp_path_factory.mktemp("undisturbed")
+    result = run(write_job(folder, server.url))
+    assert result.returncode == 0, result.stderr
+    return server, folder
+
+
+def test_rows_are_problems_times_k_in_order(undisturbed):
+    server, folder = undisturbed
+    rows = samples(folder)
+    assert [(row["id"], row["repeat"]) for row in rows] == [(f"toy-{i}", j) for i in range(5) for j in range(4)]
+    assert set(rows[0]) == {"id", "repeat", "seed", "text", "tokens", "stop_reason"}
+    assert {(row["tokens"], row["stop_reason"]) for row in rows} == {(5, "stop")}
+    assert len(server.requests) == 20
+
+
+def test_every_sample_has_a_seed_of_its_own_and_the_reply_to_it(undisturbed):
+    rows = samples(undisturbed[1])
+    assert len({row["seed"] for row in rows}) == 20
+    assert all(0 <= row["seed"] < 2**31 for row in rows)
+    for row in rows:  # the text as it came, spaces and line break included
+        assert row["text"] == f" seed {row['seed']} prompt total {row['id'][4:]} {{x}}\n"
+
+
+def test_sampling_settings_reach_the_server(undisturbed):
+    request = undisturbed[0].requests[0]
+    assert {key: request[key] for key in ("temperature", "top_p", "top_k", "max_tokens", "model")} == {
+        "temperature": 1.0, "top_p": 0.9, "top_k": -1, "max_tokens": 16, "model": "policy",
+    }  # fmt: skip
+    assert [message["role"] for message in request["messages"]] == ["user"]
+
+
+def test_concurrency_and_port_change_nothing(undisturbed, tmp_path):
+    server = Server()
+    assert run(write_job(tmp_path, server.url, concurrency=1)).returncode == 0
+    assert (tmp_path / "samples.jsonl").read_bytes() == (undisturbed[1] / "samples.jsonl").read_bytes()
+
+
+def test_boxed_prompt_asks_for_a_box(tmp_path):
+    server = Server()
+    assert run(write_job(tmp_path, server.url, number=1, k=1, prompt="boxed")).returncode == 0
+    assert server.requests[0]["messages"][-1]["content"] == (
+        "total 0 {x} Let's think step by step and output the final answer within \\boxed{}."
+    )
+
+
+def test_after_kill_9_only_missing_samples_are_requested_and_the_bytes_are_the_same(undisturbed, tmp_path):
+    slow = Server(delay=0.2)
+    process = subprocess.Popen(
+        command(write_job(tmp_path, slow.url, concurrency=2)),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while len(slow.requests) < 10 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    stored = next((tmp_path / "work").rglob("predictions/**/*.jsonl"))
+    whole = stored.read_bytes().count(b"\n")
+    assert 5 <= whole <= 10 and not (tmp_path / "samples.jsonl").exists()
+    stored.write_bytes(stored.read_bytes()[:-40])  # the kill tore the last line
+    other_port = Server()
+    result = run(write_job(tmp_path, other_port.url))
+    assert result.returncode == 0, result.stderr
+    assert len(other_port.requests) == 20 - (whole - 1)
+    assert (tmp_path / "samples.jsonl").read_bytes() == (undisturbed[1] / "samples.jsonl").read_bytes()
+    # A further run needs no server at all.
+    other_port.shutdown()
+    (tmp_path / "samples.jsonl").unlink()
+    assert run(write_job(tmp_path, other_port.url)).returncode == 0
+    assert (tmp_path / "samples.jsonl").read_bytes() == (undisturbed[1] / "samples.jsonl").read_bytes()
+
+
+def test_changed_problems_are_not_answered_with_stored_replies(undisturbed, tmp_path):
+    server = Server()
+    job = write_job(tmp_path, server.url, number=2, k=1)
+    assert run(job).returncode == 0
+    problems = tmp_path / "toy.jsonl"
+    problems.write_text(problems.read_text().replace("total 1", "total 9"))
+    assert run(job).returncode == 0
+    assert "total 9" in samples(tmp_path)[1]["text"] and len(server.requests) == 4
+
+
+@pytest.mark.parametrize("behaviour", ["refuse", "crash", "hang", "abort"])
+def test_a_failing_server_is_an_error_and_its_words_are_no_answer(behaviour, tmp_path):
+    server = Server(lambda number: behaviour if number > 3 else "answer")
+    result = run(write_job(tmp_path, server.url, number=2, k=3, concurrency=1, request_timeout=1))
+    assert result.returncode == 1
+    assert last_line(result).startswith("error: toy:") and "Traceback" not in last_line(result)
+    assert not (tmp_path / "samples.jsonl").exists()
+    server.behave = lambda number: "answer"
+    before = len(server.requests)
+    assert run(tmp_path / "job.json").returncode == 0
+    assert len(server.requests) - before == 3  # the three that had been answered are kept
+    assert all(row["text"].startswith(f" seed {row['seed']} ") for row in samples(tmp_path))
+
+
+def test_one_failed_attempt_is_repeated_with_the_same_seed(tmp_path):
+    server = Server(lambda number: "crash" if number == 1 else "answer")
+    assert run(write_job(tmp_path, server.url, number=1, k=1)).returncode == 0
+    assert len(server.requests) == 2 and server.requests[0]["seed"] == server.requests[1]["seed"]
+
+
+def test_a_truncated_reply_says_so(tmp_path):
+    assert run(write_job(tmp_path, Server(lambda number: "length").url, number=1, k=1)).returncode == 0
+    assert samples(tmp_path)[0]["stop_reason"] == "length"
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"url": "http://127.0.0.1:9/v1"}, "no OpenAI-compatible server"),
+        ({"model": "other"}, "not 'other'"),
+        ({"k": 0}, "k, concurrency"),
+        ({"prompt": "box"}, "give one of plain, boxed"),
+        ({"suite_sed": 1}, "unknown field 'suite_sed'"),
+        ({"problems": "nowhere.jsonl"}, "run the prepare stage"),
+    ],
+)
+def test_a_mistake_is_one_line(changes, words, tmp_path):
+    changes = {"url": Server().url, **changes}
+    result = run(write_job(tmp_path, changes.pop("url"), **changes))
+    assert result.returncode == 1 and words in last_line(result)

@@ -1,0 +1,122 @@
+"""A run depends on exactly what it uses: what a change makes run again, and what it leaves alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.closure import WITHOUT_EFFECT, closure, fingerprint
+from stages.params import load
+from stages.resolve import plans
+from tests.project import ROOT, copy_project
+
+STAGES = ("prepare", "model", "train", "sample", "report")
+
+
+def plans_of(project: Path) -> dict:
+    """The plans that a copy's own code writes for its own params.yaml."""
+    code = "import json; from pathlib import Path; from stages.params import load; from stages.resolve import plans; print(json.dumps(plans(load(Path('params.yaml')))))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, env={"PYTHONPATH": "."})
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return copy_project(tmp_path)
+
+
+def changed(before: dict, after: dict) -> set[str]:
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def edit(project: Path, file: str, old: str, new: str) -> None:
+    text = (project / file).read_text()
+    assert old in text
+    (project / file).write_text(text.replace(old, new, 1))
+
+
+TRAINING = {f"train/{name}-1" for name in ("grpo", "clip_higher", "steer", "par", "flexible")}
+
+
+@pytest.mark.parametrize(
+    "file, old, new, expected",
+    [
+        ("params.yaml", "step: 0.125", "step: 0.25", {"train/par-1", "report"}),
+        ("params.yaml", "lab_sum: 8", "lab_sum: 4", {"sample", "grade", "report"}),
+        ("params.yaml", "steps: 16", "steps: 17", TRAINING | {"report"}),
+        ("params.yaml", "test_per_level: 16", "test_per_level: 12", {"prepare"}),
+        ("stages/methods/par.py", "entropy < threshold", "entropy <= threshold", {"train/par-1"}),
+        ("stages/methods/par.py", '"""PAR: ', '"""Another sentence. PAR: ', set()),
+        ("stages/methods/base.py", "clamp(-20.0, 20.0)", "clamp(-10.0, 10.0)", TRAINING),
+        ("stages/backend/agent_loops.yaml", "seeded", "sown", TRAINING),
+        ("stages/measure.py", "(correct == 1)", "(correct > 0)", TRAINING),
+        ("stages/progress.py", '"starting"', '"beginning"', set()),
+        ("locks/eval.lock", "antlr4", "antlr5", {"sample", "grade"}),
+    ],
+)
+def test_what_a_change_runs_again(project, file, old, new, expected):
+    before = plans_of(project)
+    edit(project, file, old, new)
+    assert changed(before, plans_of(project)) == expected
+
+
+def test_a_new_method_leaves_all_other_runs_alone(project):
+    before = plans_of(project)
+    grpo = (project / "stages/methods/grpo.py").read_text()
+    (project / "stages/methods/twin.py").write_text(grpo.replace("class Grpo", "class Twin"))
+    edit(project, "stages/methods/__init__.py", "METHODS = {", 'METHODS = {\n    "twin": "Twin",')
+    edit(project, "params.yaml", "methods: [grpo,", "methods: [grpo, twin,")
+    assert changed(before, plans_of(project)) == {"train/twin-1", "report"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_closure_holds_all_that_a_stage_imports(stage):
+    """What Python really imports for the stage is in what its plan's fingerprint covers."""
+    code = f"import stages.{stage}, sys; print('\\n'.join(m for m in sys.modules if m.startswith('stages.')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    covered = {str(path) for path in closure([f"stages.{stage}"])}
+    registry = {"stages/methods/__init__.py"}  # counts for no run: see stages/closure.py
+    for module in set(done.stdout.split()) - WITHOUT_EFFECT:
+        path = Path(*module.split("."))
+        file = path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
+        assert str(file) in covered | registry
+
+
+def test_training_covers_what_ray_and_verl_load_by_name():
+    run = plans(load(ROOT / "params.yaml"))["train/steer-1"]
+    modules = ["stages.train", "stages.backend.main", "stages.backend.trainer", "stages.backend.agent_loop", "stages.backend.reward", "stages.methods.steer"]
+    assert run["code"] == fingerprint(modules)
+    files = {str(path) for path in closure(modules)}
+    assert {"stages/backend/worker.py", "stages/backend/loss.py", "stages/rewards.py", "stages/backend/agent_loops.yaml"} <= files
+    assert "stages/methods/par.py" not in files and not any(name.startswith("stages/graders") for name in files)
+
+
+def test_every_stage_depends_on_its_own_plan():
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for name, stage in pipeline.items():
+        if name != "resolve":
+            plan = f"plan/train/{'${item.method}-${item.seed}'}.json" if name == "train" else f"plan/{name.removesuffix('_base')}.json"
+            assert f"results/${{item.profile}}/{plan}" in stage["deps"]
+            assert "params" not in stage
+
+
+def test_runs_of_different_seeds_get_different_seeds():
+    run = plans(load(ROOT / "params.yaml").model_copy(update={"seeds": [1, 2, 3]}))
+    seeds = [run[f"train/grpo-{seed}"]["seed"] for seed in (1, 2, 3)]
+    assert len(set(seeds)) == 3
+    assert seeds == [run[f"train/par-{seed}"]["seed"] for seed in (1, 2, 3)]  # methods are compared on the same draws
+
+
+def test_smoke_in_force_is_the_smoke_profile():
+    assert (ROOT / "params.yaml").read_text() == (ROOT / "profiles/smoke.yaml").read_text()
+
+
+@pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml")))
+def test_every_profile_resolves(profile):
+    params = load(ROOT / f"profiles/{profile}.yaml")
+    assert params.profile == profile
+    assert len([name for name in plans(params) if name.startswith("train/")]) == len(params.methods) * len(params.seeds)
