@@ -8,7 +8,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # Rooms that watch and report a run but cannot change what it writes: no run is repeated for them.
 WITHOUT_EFFECT = {"stages.progress", "stages.supervise"}
 # What a module loads by path or starts as a process, which no import statement shows.
-BESIDE = {"stages.backend.config": ["stages/backend/agent_loops.yaml"], "stages.datasets.fetch": ["data/sources.yaml"]}
+BESIDE = {
+    "stages.backend.config": ["stages/backend/agent_loops.yaml"],
+    "stages.datasets.fetch": ["data/sources.yaml"],
+    "stages.graders.sandbox": ["stages/graders/harness.py"],
+}
 
 
 def closure(modules: list[str]) -> list[Path]:
@@ -23,7 +27,8 @@ def closure(modules: list[str]) -> list[Path]:
         module = pending.pop()
         if module not in found and module not in WITHOUT_EFFECT:
             found.add(module)
-            pending += _imports(_file(module))
+            package = module.rpartition(".")[0]
+            pending += _imports(_file(module)) + [package] * (package != "stages")  # importing a module runs its package
     files = {_file(module).relative_to(ROOT) for module in found} | {Path(p) for m in found for p in BESIDE.get(m, [])}
     return sorted(file for file in files if file != Path("stages/methods/__init__.py"))
 

@@ -108,7 +108,7 @@ class Backend(Section):
     platform: Literal["cpu", "cuda"]
     dtype: Literal["float32", "bfloat16"]
     devices: PositiveInt = 1
-    threads: PositiveInt = Field(1, description="cpu: threads a process computes with; they fix the order of float sums")
+    threads: PositiveInt = Field(1, description="threads the actor computes with; they fix the order of float sums")
     engine_gigabytes: PositiveFloat = Field(1.0, description="cpu: memory for vLLM's KV cache")
     engine_memory_share: float | None = Field(None, gt=0, lt=1, description="cuda: vLLM's gpu_memory_utilization")
     port: int = Field(0, ge=0, lt=65536, description="of the server that is sampled; 0 takes a free one")
@@ -159,7 +159,8 @@ def load(path: Path) -> Params:
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error.errors()[0])}")
+        # a misspelled field is also a missing one: name the misspelling
+        raise InputError(f"{path}: {_explain(min(error.errors(), key=lambda problem: problem['type'] != 'extra_forbidden'))}")
     for name, settings in params.method_settings.items():
         build(name, settings)
     for name in params.methods:

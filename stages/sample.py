@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
                     wait(client, log, PATIENCE, progress)
         except ProcessFailed as error:
             raise InputError(f"sampling {run} {error}")
-        write_json(folder / "versions.json", {**versions, "evalscope": "1.14.1", "model_sha256": fingerprint})
+        write_json(folder / "versions.json", {**versions, "evalscope": "1.14.1"})
 
 
 def _lines(path: Path) -> int:

@@ -1,8 +1,9 @@
 """Runs one long process and all that it starts: its output goes to a log file, and nothing of it outlives the call.
 
 Ray and vLLM start processes that leave their parent's group and may survive it. Three nets catch them: the supervisor is
-a subreaper, so orphans become its children; every descendant carries a mark in its environment, by which the next call
-finds what a kill -9 of the supervisor itself left behind; and the first process dies with its supervisor.
+a subreaper, so orphans become its children; every descendant carries a mark in its environment (until it overwrites it
+with a title, as Ray's do), by which the next call finds what a kill -9 of the supervisor itself left behind; and the first
+process dies with its supervisor.
 """
 
 import ctypes
@@ -10,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,8 +33,9 @@ def supervised(command: list[str], environment: dict[str, str], log: Path, mark:
 
     `mark` names the run: what an earlier, killed call with the same mark left running is ended first.
     """
-    end_marked(mark)
+    _end(_marked(mark))
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    before = set(psutil.Process().children(recursive=True))
     log.parent.mkdir(parents=True, exist_ok=True)
     previous = signal.signal(signal.SIGTERM, _interrupt)
     with log.open("ab") as stream:
@@ -49,7 +51,7 @@ def supervised(command: list[str], environment: dict[str, str], log: Path, mark:
         try:
             yield process
         finally:
-            end_marked(mark)
+            _end(set(_marked(mark)) | set(psutil.Process().children(recursive=True)) - before)
             signal.signal(signal.SIGTERM, previous)
 
 
@@ -77,16 +79,16 @@ def last_lines(log: Path) -> str:
     return f"its log is {log}, which ends:\n" + "\n".join(f"  | {line[:300]}" for line in lines)
 
 
-def end_marked(mark: str, patience: float = 5.0) -> None:
-    """Ends every process that carries `mark`: asked first, killed after `patience` seconds."""
+def _end(processes: Iterable[psutil.Process], patience: float = 5.0) -> None:
+    """Asks every process to end and kills what is left after `patience` seconds."""
+    left = list(processes)
     for send in (psutil.Process.terminate, psutil.Process.kill):
-        processes = _marked(mark)
-        for process in processes:
+        for process in left:
             try:
                 send(process)
             except psutil.NoSuchProcess:
                 continue
-        psutil.wait_procs(processes, timeout=patience)
+        _, left = psutil.wait_procs(left, timeout=patience)
 
 
 def _marked(mark: str) -> list[psutil.Process]:

@@ -108,7 +108,7 @@ def test_killed_runs_end_in_the_same_bytes(undisturbed, tmp_path):
     project = pair_project(tmp_path / "killed")
     steps = project / "work/pair/train"
     kill_when(project, lambda: any(_lines(path) >= 5 for path in steps.glob("steer-1-*/steps.jsonl")))
-    kill_when(project, lambda: any(_lines(path) >= 8 for path in (project / "work/pair/sample/base").rglob("predictions/**/*.jsonl")))
+    kill_when(project, lambda: _is_sampling(project))
     done = run(project, "dvc", "repro", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = steps.glob("steer-1-*/verl.log")
@@ -130,6 +130,13 @@ def kill_when(project: Path, ready) -> None:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)  # dvc and the stage; the stage's processes die or are ended by the next call
     process.wait()
+
+
+def _is_sampling(project: Path) -> bool:
+    """Whether some run has samples stored and is not done."""
+    stored = [path for path in (project / "work/pair/sample").rglob("predictions/**/*.jsonl") if _lines(path) >= 8]
+    runs = {path.relative_to(project / "work/pair/sample").parts[0] for path in stored}
+    return any(not (project / "results/pair/samples" / name).exists() for name in runs)
 
 
 def _lines(path: Path) -> int:

@@ -16,7 +16,7 @@ WRONG = {
     "unknown method": ("methods: [grpo,", "methods: [grppo,", ["unknown method 'grppo'", "grpo"]),
     "misspelled setting of a method": ("threshold_of_start:", "treshold_of_start:", ["method_settings.par.treshold_of_start", "threshold_of_start"]),
     "misspelled setting": ("prompts_per_step:", "prompts_a_step:", ["train.prompts_a_step", "prompts_per_step"]),
-    "wrong type": ("steps: 16", "steps: many", ["train.steps", "integer", "'many'"]),
+    "wrong type": ("steps: 18", "steps: many", ["train.steps", "integer", "'many'"]),
     "number without a point": ("learning_rate: 1.0e-3", "learning_rate: 1e-3", ["train.optimiser.learning_rate", "'1e-3'"]),
     "no seed": ("seeds: [1]", "seeds: []", ["seeds", "at least 1 item"]),
     "seed twice": ("seeds: [1]", "seeds: [1, 1]", ["seeds", "repeats"]),

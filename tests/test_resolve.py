@@ -46,7 +46,7 @@ TRAINING = {f"train/{name}-1" for name in ("grpo", "clip_higher", "steer", "par"
     [
         ("params.yaml", "step: 0.125", "step: 0.25", {"train/par-1", "report"}),
         ("params.yaml", "lab_sum: 8", "lab_sum: 4", {"sample", "grade", "report"}),
-        ("params.yaml", "steps: 16", "steps: 17", TRAINING | {"report"}),
+        ("params.yaml", "steps: 18", "steps: 19", TRAINING | {"report"}),
         ("params.yaml", "test_per_level: 16", "test_per_level: 12", {"prepare"}),
         ("stages/methods/par.py", "entropy < threshold", "entropy <= threshold", {"train/par-1"}),
         ("stages/methods/par.py", '"""PAR: ', '"""Another sentence. PAR: ', set()),

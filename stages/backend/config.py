@@ -83,7 +83,12 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
         "trainer.total_epochs": 1_000_000,  # total_training_steps decides
         "trainer.resume_mode": "auto",
         "trainer.default_local_dir": str(work / "checkpoints"),
-        "+suite": {"method": settings["method"], "method_settings": settings["method_settings"], "work": str(work)},
+        "+suite": {
+            "method": settings["method"],
+            "method_settings": settings["method_settings"],
+            "threads": backend["threads"],
+            "work": str(work),
+        },
     }
     precision = {"param_dtype": "fp32" if backend["dtype"] == "float32" else "bf16", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
     options["+actor_rollout_ref.actor.fsdp_config.mixed_precision"] = precision

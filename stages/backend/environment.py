@@ -43,6 +43,8 @@ def environment(backend: dict[str, Any]) -> dict[str, str]:
         "WANDB_MODE": "disabled",
         "TOKENIZERS_PARALLELISM": "false",
         "RAY_DEDUP_LOGS": "0",
+        "RAY_enable_worker_prestart": "0",  # every actor gets a process of its own: idle ones only delay the start
+        "RAY_prestart_worker_first_driver": "0",
         "HYDRA_FULL_ERROR": "1",
     }
     if backend["platform"] == "cpu":
@@ -52,7 +54,7 @@ def environment(backend: dict[str, Any]) -> dict[str, str]:
             "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than a smoke run
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # else vLLM overrides the executor "uni" (see config.py) on a CPU
-            "OMP_NUM_THREADS": str(backend["threads"]),
+            "OMP_NUM_THREADS": "1",  # of every process but the actor (see worker.py): beside it they have little to compute
             "VLLM_CPU_KVCACHE_SPACE": f"{backend['engine_gigabytes']:g}",
             "TQ_NUM_THREADS": "2",
             "RAY_memory_monitor_refresh_ms": "0",

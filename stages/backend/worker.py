@@ -55,6 +55,7 @@ class MethodWorker(ActorRolloutRefWorker):
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def init_model(self):
         super().init_model()
+        torch.set_num_threads(self.config.suite.threads)
         method = build(self.config.suite.method, dict(self.config.suite.method_settings))
         self.actor.method = method
         self.loss_fn = partial(method_loss, method=method, config=self.loss_fn.keywords["config"])
