@@ -28,7 +28,9 @@ def closure(modules: list[str]) -> list[Path]:
         if module not in found and module not in WITHOUT_EFFECT:
             found.add(module)
             package = module.rpartition(".")[0]
-            pending += _imports(_file(module)) + [package] * (package != "stages")  # importing a module runs its package
+            pending += _imports(_file(module)) + [package] * (
+                package != "stages"
+            )  # importing a module runs its package
     files = {_file(module).relative_to(ROOT) for module in found} | {Path(p) for m in found for p in BESIDE.get(m, [])}
     return sorted(file for file in files if file != Path("stages/methods/__init__.py"))
 
@@ -61,7 +63,12 @@ def _code(file: Path) -> str:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(getattr(body[0], "value", None), ast.Constant):
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(getattr(body[0], "value", None), ast.Constant)
+        ):
             if isinstance(body[0].value.value, str):
                 node.body = body[1:] or [ast.Pass()]
     return ast.unparse(tree)

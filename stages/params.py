@@ -61,7 +61,9 @@ class Model(Section):
         if self.source == "hub" and not re.fullmatch(r"[0-9a-f]{40}", self.revision):
             raise ValueError("revision must be a full commit of 40 hex digits: a branch moves")
         if self.source == "folder" and not (Path(self.name) / "config.json").is_file():
-            raise ValueError(f"name: no model in folder {self.name} (config.json is missing); give an existing HF folder")
+            raise ValueError(
+                f"name: no model in folder {self.name} (config.json is missing); give an existing HF folder"
+            )
         return self
 
 
@@ -91,7 +93,9 @@ class Train(Section):
     @model_validator(mode="after")
     def _divisible(self) -> "Train":
         if self.prompts_per_step % self.updates_per_step:
-            raise ValueError(f"prompts_per_step {self.prompts_per_step} must be a multiple of updates_per_step {self.updates_per_step}")
+            raise ValueError(
+                f"prompts_per_step ({self.prompts_per_step}) must be a multiple of updates_per_step ({self.updates_per_step})"
+            )
         return self
 
 
@@ -142,8 +146,12 @@ class Params(Section):
             raise ValueError(f"train.dataset: {self.train.dataset!r} is not in data.training {self.data.training}")
         unknown = sorted(set(self.evaluation.samples) - set(BENCHMARK_GRADERS))
         if unknown:
-            raise ValueError(f"evaluation.samples: unknown benchmark {', '.join(unknown)}; known are {', '.join(BENCHMARK_GRADERS)}")
-        if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *self.evaluation.samples]):
+            raise ValueError(
+                f"evaluation.samples: unknown benchmark {', '.join(unknown)}; known are {', '.join(BENCHMARK_GRADERS)}"
+            )
+        if self.data.lab is None and any(
+            name.startswith("lab") for name in [*self.data.training, *self.evaluation.samples]
+        ):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
         return self
 
@@ -160,7 +168,9 @@ def load(path: Path) -> Params:
         params = Params.model_validate(content)
     except ValidationError as error:
         # a misspelled field is also a missing one: name the misspelling
-        raise InputError(f"{path}: {_explain(min(error.errors(), key=lambda problem: problem['type'] != 'extra_forbidden'))}")
+        raise InputError(
+            f"{path}: {_explain(min(error.errors(), key=lambda problem: problem['type'] != 'extra_forbidden'))}"
+        )
     for name, settings in params.method_settings.items():
         build(name, settings)
     for name in params.methods:
@@ -176,8 +186,11 @@ def _explain(problem: dict[str, Any]) -> str:
         known = Params
         for part in problem["loc"][:-1]:
             annotation = known.model_fields[part].annotation
-            known = next((a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type) and issubclass(a, BaseModel)))
+            known = next(
+                a
+                for a in (annotation, *getattr(annotation, "__args__", ()))
+                if isinstance(a, type) and issubclass(a, BaseModel)
+            )
         return f"{field} is no setting; known here are {', '.join(known.model_fields)}"
     given = "" if problem["type"] == "missing" else f", not {problem['input']!r}"
     return f"{field}: {problem['msg'].lower()}{given}"
-

@@ -26,7 +26,9 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
     methods = {name: build(name, params.method_settings.get(name, {})).settings.model_dump() for name in params.methods}
     training_lock, evaluation_lock = sha256(Path(LOCKS["train"][params.backend.platform])), sha256(Path(LOCKS["eval"]))
 
-    def plan(stage: str, settings: dict[str, Any], *modules: str, lock: str = training_lock, **more: Any) -> dict[str, Any]:
+    def plan(
+        stage: str, settings: dict[str, Any], *modules: str, lock: str = training_lock, **more: Any
+    ) -> dict[str, Any]:
         code = fingerprint([f"stages.{stage}", *modules])
         return {"suite_seed": params.suite_seed, "settings": settings, "code": code, "environment": lock, **more}
 
@@ -76,7 +78,12 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         ),
     }
     for run, (name, seed) in runs.items():
-        settings = {"method": name, "method_settings": methods[name], "train": params.train.model_dump(), "backend": backend}
+        settings = {
+            "method": name,
+            "method_settings": methods[name],
+            "train": params.train.model_dump(),
+            "backend": backend,
+        }
         written[f"train/{run}"] = plan(
             "train", settings, "stages.backend.main", "stages.backend.trainer", "stages.backend.agent_loop",
             "stages.backend.reward", f"stages.methods.{name}", run=run, seed=derive_seed(params.suite_seed, seed),
@@ -92,7 +99,10 @@ def derive_seed(suite_seed: int, seed: int) -> int:
 def main(arguments: list[str]) -> None:
     params = load(Path("params.yaml"))
     if arguments != [params.profile]:
-        raise InputError(f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; cp profiles/<name>.yaml params.yaml")
+        raise InputError(
+            f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; "
+            "cp profiles/<name>.yaml params.yaml"
+        )
     with output_folder(Path("results") / params.profile / "plan") as folder:
         for name, content in plans(params).items():
             write_json(folder / f"{name}.json", content)

@@ -2,12 +2,11 @@
 
     python -m stages.sample <profile> <run>          run = <method>-<seed>, or base for the untrained model
 
-Writes `results/<profile>/samples/<run>/<benchmark>.jsonl`, one line a sample. Replies are stored in a work folder as they
-come, so a killed stage requests only what is missing.
+Writes `results/<profile>/samples/<run>/<benchmark>.jsonl`, one line a sample. Replies are stored in a work folder as
+they come, so a killed stage requests only what is missing.
 """
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -32,7 +31,8 @@ def main(arguments: list[str]) -> None:
     versions = assert_versions(backend["platform"])
     model = results / "model" if run == BASE else results / "train" / run / "model"
     if not model.is_dir():
-        raise InputError(f"{model} is missing: dvc repro {'model' if run == BASE else 'train'}@{profile}{'' if run == BASE else '-' + run} makes it")
+        maker = f"model@{profile}" if run == BASE else f"train@{profile}-{run}"
+        raise InputError(f"{model} is missing: dvc repro {maker} makes it")
     if not EVALUATION_PYTHON.exists():
         raise InputError(f"{EVALUATION_PYTHON} is missing: make setup builds the evaluation environment")
     port, started = choose_port(backend["port"]), time.time()

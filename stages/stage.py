@@ -7,7 +7,7 @@ from stages.files import InputError
 
 
 def run_stage(main: Callable[[list[str]], None]) -> None:
-    """Runs `main` on the command line's arguments; an InputError becomes one line on stderr and exit status 1, Ctrl-C 130."""
+    """Runs `main` on the command line's arguments; an InputError becomes one line on stderr and status 1, Ctrl-C 130."""
     try:
         main(sys.argv[1:])
     except InputError as error:

@@ -1,9 +1,9 @@
 """Runs one long process and all that it starts: its output goes to a log file, and nothing of it outlives the call.
 
-Ray and vLLM start processes that leave their parent's group and may survive it. Three nets catch them: the supervisor is
-a subreaper, so orphans become its children; every descendant carries a mark in its environment (until it overwrites it
-with a title, as Ray's do), by which the next call finds what a kill -9 of the supervisor itself left behind; and the first
-process dies with its supervisor.
+Ray and vLLM start processes that leave their parent's group and may survive it. Three nets catch them: the supervisor
+is a subreaper, so orphans become its children; every descendant carries a mark in its environment (until it overwrites
+it with a title, as Ray's do), by which the next call finds what a kill -9 of the supervisor itself left behind; and the
+first process dies with its supervisor.
 """
 
 import ctypes
@@ -55,7 +55,9 @@ def supervised(command: list[str], environment: dict[str, str], log: Path, mark:
             signal.signal(signal.SIGTERM, previous)
 
 
-def wait(process: subprocess.Popen, log: Path, patience: float, progress: Callable[[], object], poll: float = 0.5) -> None:
+def wait(
+    process: subprocess.Popen, log: Path, patience: float, progress: Callable[[], object], poll: float = 0.5
+) -> None:
     """Waits until `process` ends well.
 
     Raises ProcessFailed when it ends with another status, or when neither `progress()` nor the size of the log has
@@ -95,7 +97,11 @@ def _marked(mark: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                process.pid != os.getpid()
+                and process.environ().get(MARK) == mark
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> None:
     data = _existing(results / "data" / "train" / f"{train['dataset']}.parquet", f"dvc repro prepare@{profile}")
     model = _existing(results / "model", f"dvc repro model@{profile}")
 
-    identity = hashlib.sha256("".join([dump_json(plan), dump_json(versions), sha256(data), sha256(model)]).encode()).hexdigest()
+    identity = hashlib.sha256(
+        "".join([dump_json(plan), dump_json(versions), sha256(data), sha256(model)]).encode()
+    ).hexdigest()
     work = (Path("work") / profile / "train" / f"{run}-{identity[:16]}").resolve()
     _writable(work)
     steps, log = work / "steps.jsonl", work / "verl.log"
@@ -42,7 +44,10 @@ def main(arguments: list[str]) -> None:
     if done < train["steps"] or not (work / "checkpoints" / f"global_step_{train['steps']}").exists():
         write_json(work / "launch.json", overrides(plan, data.resolve(), model.resolve(), work))
         command = [sys.executable, "-m", "stages.backend.main", str(work / "launch.json")]
-        with Bar(f"train {run}", train["steps"]) as bar, supervised(command, environment(backend), log, f"train/{work}") as process:
+        with (
+            Bar(f"train {run}", train["steps"]) as bar,
+            supervised(command, environment(backend), log, f"train/{work}") as process,
+        ):
 
             def progress() -> int:
                 step, state = training_state(steps)
@@ -60,7 +65,9 @@ def _export(output: Path, work: Path, steps: int, versions: dict) -> None:
     """The run's outputs from its work folder; InputError if verl ended well without having trained every step."""
     lines = list(read_jsonl(work / "steps.jsonl"))
     if [line["step"] for line in lines] != list(range(1, steps + 1)):
-        raise InputError(f"{work / 'steps.jsonl'} does not hold the steps 1 to {steps}, each once: delete {work} and train again")
+        raise InputError(
+            f"{work / 'steps.jsonl'} does not hold the steps 1 to {steps}, each once: delete {work} and train again"
+        )
     exported = work / "checkpoints" / f"global_step_{steps}" / "actor" / "huggingface"
     with output_folder(output) as folder:
         shutil.copyfile(work / "steps.jsonl", folder / "steps.jsonl")

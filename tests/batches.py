@@ -5,7 +5,9 @@ import torch
 from stages.methods.base import Progress, Update
 
 
-def random_update(seed: int = 0, responses: int = 8, length: int = 12, vocabulary: int = 7, state=None, spread: float = 0.3) -> Update:
+def random_update(
+    seed: int = 0, responses: int = 8, length: int = 12, vocabulary: int = 7, state=None, spread: float = 0.3
+) -> Update:
     """A ragged mini-batch of two groups with consistent log-probs and entropies, float64, `log_prob` differentiable.
 
     The logits behind it hang on the result as `update.logits`, so that a test can take gradients with respect to them.

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def copy_project(folder: Path) -> Path:
     """The project's files (tracked or not, but not ignored) under `folder`, as a fresh git repository."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
     for name in filter(None, listed.stdout.decode().split("\0")):
         source = ROOT / name
         if source.is_file() and name != "dvc.lock":
@@ -44,7 +46,12 @@ def set_params(project: Path, **changes) -> dict:
 def run(project: Path, *command: str, timeout: float = 900) -> subprocess.CompletedProcess:
     """Runs a command of the project's training environment in it: `run(project, "dvc", "repro")`."""
     return subprocess.run(
-        [project / ".venv/train/bin" / command[0], *command[1:]], cwd=project, capture_output=True, text=True, timeout=timeout, env=clean_environment()
+        [project / ".venv/train/bin" / command[0], *command[1:]],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=clean_environment(),
     )
 
 

@@ -25,7 +25,7 @@ SMALL = {
     "train__prompts_per_step": 8,
     "train__responses_per_prompt": 4,
     "train__updates_per_step": 2,
-    "train__micro_batch": 16,
+    "train__micro_batch": 8,  # two a mini-batch: STEER's maximum has to be taken over both
     "train__checkpoint_every": 2,
     "train__optimiser__warm_up_steps": 0,
     "evaluation__samples": {"lab_sum": 4, "lab_code": 2},
@@ -59,7 +59,7 @@ def test_every_part_left_its_results(undisturbed):
         assert [line["step"] for line in steps] == [1, 2, 3, 4, 5, 6]
         assert all(line["rollout_probability_difference"] < 1e-2 for line in steps)  # weights reached the engine
         assert all(line["entropy"] > 0 and line["gradient_norm"] > 0 for line in steps)
-        assert {line["clip_fraction_high"] for line in steps} != {None}
+        assert all(0 <= line["clip_fraction_high"] <= 1 and 0 <= line["clip_fraction_low"] <= 1 for line in steps)
         assert (results / f"train/{name}/model/model.safetensors").stat().st_size > 1_000_000
         weights = [line["method"]["token_weight"] for line in steps]
         assert all(0.5 <= weight < 1 for weight in weights)
@@ -75,7 +75,10 @@ def test_every_part_left_its_results(undisturbed):
 
 def test_training_changed_the_weights_and_methods_differ(undisturbed):
     results = undisturbed / "results/pair"
-    weights = {(results / path / "model.safetensors").read_bytes() for path in ("model", "train/steer-1/model", "train/half_sure-1/model")}
+    weights = {
+        (results / path / "model.safetensors").read_bytes()
+        for path in ("model", "train/steer-1/model", "train/half_sure-1/model")
+    }
     assert len(weights) == 3
 
 
@@ -121,7 +124,12 @@ def test_killed_runs_end_in_the_same_bytes(undisturbed, tmp_path):
 def kill_when(project: Path, ready) -> None:
     """Starts `dvc repro` and kills it and all that it started, without a warning, once `ready()` holds."""
     process = subprocess.Popen(
-        [project / ".venv/train/bin/dvc", "repro"], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=clean_environment()
+        [project / ".venv/train/bin/dvc", "repro"],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=clean_environment(),
     )
     deadline = time.monotonic() + 900
     while not ready():

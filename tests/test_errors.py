@@ -14,14 +14,26 @@ from tests.project import ROOT, copy_project, run
 
 WRONG = {
     "unknown method": ("methods: [grpo,", "methods: [grppo,", ["unknown method 'grppo'", "grpo"]),
-    "misspelled setting of a method": ("threshold_of_start:", "treshold_of_start:", ["method_settings.par.treshold_of_start", "threshold_of_start"]),
+    "misspelled setting of a method": (
+        "threshold_of_start:",
+        "treshold_of_start:",
+        ["method_settings.par.treshold_of_start", "threshold_of_start"],
+    ),
     "misspelled setting": ("prompts_per_step:", "prompts_a_step:", ["train.prompts_a_step", "prompts_per_step"]),
     "wrong type": ("steps: 18", "steps: many", ["train.steps", "integer", "'many'"]),
-    "number without a point": ("learning_rate: 1.0e-3", "learning_rate: 1e-3", ["train.optimiser.learning_rate", "'1e-3'"]),
+    "number without a point": (
+        "learning_rate: 1.0e-3",
+        "learning_rate: 1e-3",
+        ["train.optimiser.learning_rate", "'1e-3'"],
+    ),
     "no seed": ("seeds: [1]", "seeds: []", ["seeds", "at least 1 item"]),
     "seed twice": ("seeds: [1]", "seeds: [1, 1]", ["seeds", "repeats"]),
     "k of zero": ("lab_sum: 8", "lab_sum: 0", ["evaluation.samples.lab_sum", "greater than 0"]),
-    "missing model folder": ("source: lab\n", "source: folder\n  name: no/such/folder\n", ["model", "no/such/folder", "HF folder"]),
+    "missing model folder": (
+        "source: lab\n",
+        "source: folder\n  name: no/such/folder\n",
+        ["model", "no/such/folder", "HF folder"],
+    ),
     "unknown benchmark": ("lab_chain: 8", "lab_chian: 8", ["evaluation.samples", "lab_chian"]),
     "unknown data set": ("dataset: lab", "dataset: lap", ["train.dataset", "lap"]),
     "batch that does not divide": ("updates_per_step: 4", "updates_per_step: 5", ["prompts_per_step", "multiple"]),
@@ -67,7 +79,10 @@ def written_plans(folder):
 
 def test_missing_inputs_name_the_stage_that_makes_them(project):
     written_plans(project)
-    for arguments, said in ((("train", "smoke", "grpo", "1"), "dvc repro prepare@smoke"), (("sample", "smoke", "grpo-1"), "grpo-1")):
+    for arguments, said in (
+        (("train", "smoke", "grpo", "1"), "dvc repro prepare@smoke"),
+        (("sample", "smoke", "grpo-1"), "grpo-1"),
+    ):
         start = time.monotonic()
         done = run(project, "python", "-m", f"stages.{arguments[0]}", *arguments[1:])
         assert done.returncode == 1 and time.monotonic() - start < 10
@@ -83,5 +98,8 @@ def test_a_port_in_use_is_named():
 
 
 def test_an_unwritable_folder_is_named():
-    with pytest.raises(InputError, match="cannot write /proc/results: .*writable"), output_folder(Path("/proc/results")):
+    with (
+        pytest.raises(InputError, match="cannot write /proc/results: .*writable"),
+        output_folder(Path("/proc/results")),
+    ):
         pass

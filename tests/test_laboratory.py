@@ -52,11 +52,16 @@ def test_every_text_survives_the_loaded_tokenizer(loaded):
     rng = random.Random(3)
     for _ in range(500):
         problem = problems.generate_problem(rng, rng.choice(problems.FAMILIES), rng.choice(problems.LEVELS))
-        prompt = loaded.apply_chat_template([{"role": "user", "content": problem.prompt}], add_generation_prompt=True, tokenize=False)
+        prompt = loaded.apply_chat_template(
+            [{"role": "user", "content": problem.prompt}], add_generation_prompt=True, tokenize=False
+        )
         solution = problems.write_solution(rng, problem)
         ids = loaded.encode(solution, add_special_tokens=False)
         assert loaded.decode(ids) == solution
-        assert loaded.encode(prompt + solution, add_special_tokens=False) == loaded.encode(prompt, add_special_tokens=False) + ids
+        assert (
+            loaded.encode(prompt + solution, add_special_tokens=False)
+            == loaded.encode(prompt, add_special_tokens=False) + ids
+        )
         assert loaded.decode(ids[:1]).strip() in problems.STYLES[problem.family]  # the style is the first token
 
 
@@ -64,7 +69,9 @@ def test_warm_start_repeats_bit_for_bit(loaded):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     losses: list[list[float]] = [[], []]
-    models = [warm_start(loaded, seed=5, steps=12, report=lambda step, loss, kept=kept: kept.append(loss)) for kept in losses]
+    models = [
+        warm_start(loaded, seed=5, steps=12, report=lambda step, loss, kept=kept: kept.append(loss)) for kept in losses
+    ]
     torch.set_num_threads(threads)
     assert losses[0] == losses[1] and losses[0][-1] < losses[0][0]
     for first, second in zip(models[0].state_dict().values(), models[1].state_dict().values()):

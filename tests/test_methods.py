@@ -22,7 +22,7 @@ def update_for(name, seed=0, **changes):
     return random_update(seed, state=STATES.get(name), **changes)
 
 
-# -- against verl 0.9.1 ------------------------------------------------------------------------------------------------
+# -- against verl 0.9.1 -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("low, high, dual_clip", [(0.2, 0.2, 3.0), (0.2, 0.28, 10.0), (0.05, 0.02, 1.5)])
@@ -30,12 +30,22 @@ def update_for(name, seed=0, **changes):
 def test_surrogate_is_verls_vanilla_loss(low, high, dual_clip, seed):
     update = update_for("grpo", seed, spread=1.0)
     method = build("grpo", {"clip_ratio_low": low, "clip_ratio_high": high, "dual_clip": dual_clip})
-    config = OmegaConf.create({"clip_ratio": low, "clip_ratio_low": low, "clip_ratio_high": high, "clip_ratio_c": dual_clip, "global_batch_info": {}})
+    config = OmegaConf.create(
+        {
+            "clip_ratio": low,
+            "clip_ratio_low": low,
+            "clip_ratio_high": high,
+            "clip_ratio_c": dual_clip,
+            "global_batch_info": {},
+        }
+    )
     theirs, metrics = core_algos.compute_policy_loss_vanilla(
         update.old_log_prob, update.log_prob, update.advantages, update.response_mask, "token-mean", config
     )
     assert torch.allclose(mean_loss(method, update), theirs, atol=1e-6, rtol=0)
-    gradients = [torch.autograd.grad(loss, update.logits, retain_graph=True)[0] for loss in (mean_loss(method, update), theirs)]
+    gradients = [
+        torch.autograd.grad(loss, update.logits, retain_graph=True)[0] for loss in (mean_loss(method, update), theirs)
+    ]
     assert torch.allclose(*gradients, atol=1e-9)
 
 
@@ -56,7 +66,7 @@ def test_a_group_of_one_gets_verls_advantage():
     assert torch.allclose(build("grpo", {}).advantages(update), theirs.double(), atol=1e-6)
 
 
-# -- closed forms ------------------------------------------------------------------------------------------------------
+# -- closed forms -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -122,7 +132,7 @@ def test_steer_statistic_is_over_the_mini_batch():
     assert torch.allclose(split, whole, atol=1e-12)
 
 
-# -- schedules and controllers, by hand -----------------------------------------------------------------------------------
+# -- schedules and controllers, by hand ---------------------------------------------------------------------------
 
 
 def test_par_follows_the_entropy():
@@ -157,11 +167,13 @@ def test_flexible_widths_by_hand(step, high, low):
     update = update_for("flexible")
     probability = torch.full_like(update.log_prob, 0.4)
     update = replace(update, log_prob=probability.log(), progress=Progress(step, 10))
-    got_low, got_high = (torch.as_tensor(width).flatten()[0].item() for width in build("flexible", {}).clip_range(update))
+    got_low, got_high = (
+        torch.as_tensor(width).flatten()[0].item() for width in build("flexible", {}).clip_range(update)
+    )
     assert (got_low, got_high) == (pytest.approx(low), pytest.approx(high))
 
 
-# -- limits ---------------------------------------------------------------------------------------------------------------
+# -- limits -------------------------------------------------------------------------------------------------------
 
 NEUTRAL = {
     "clip_higher": ({"clip_ratio_high": 0.2}, {}),
@@ -188,13 +200,24 @@ def test_neutral_setting_is_grpo_bit_for_bit(name):
 def test_padding_changes_nothing(name):
     method, update = build(name, {}), update_for(name, seed=7)
     noise = torch.where(update.response_mask, 0.0, 5.0).double()
-    padded = replace(update, log_prob=update.log_prob - noise, advantages=update.advantages + noise, old_entropy=update.old_entropy + noise, statistics={})
+    padded = replace(
+        update,
+        log_prob=update.log_prob - noise,
+        advantages=update.advantages + noise,
+        old_entropy=update.old_entropy + noise,
+        statistics={},
+    )
     assert torch.equal(mean_loss(method, update), mean_loss(method, padded))
 
 
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=40, deadline=None)
-@given(logit=st.floats(-80, 80), reward=st.sampled_from(["equal", "mixed"]), length=st.integers(1, 5), shift=st.floats(-30, 30))
+@given(
+    logit=st.floats(-80, 80),
+    reward=st.sampled_from(["equal", "mixed"]),
+    length=st.integers(1, 5),
+    shift=st.floats(-30, 30),
+)
 def test_gradients_stay_finite(name, logit, reward, length, shift):
     """p → 0 and p → 1, all-equal rewards, one-token responses, ratios far from 1."""
     method, update = build(name, {}), random_update(8, length=length, state=STATES.get(name))
@@ -203,14 +226,16 @@ def test_gradients_stay_finite(name, logit, reward, length, shift):
     logits.requires_grad_()
     rewards = torch.ones(8).double() if reward == "equal" else torch.tensor([0.0, 1.0] * 4).double()
     log_prob = log_prob_of(logits, update.token_ids)
-    update = replace(update, log_prob=log_prob, old_log_prob=(log_prob.detach() + shift).clamp(max=0), rewards=rewards, statistics={})
+    update = replace(
+        update, log_prob=log_prob, old_log_prob=(log_prob.detach() + shift).clamp(max=0), rewards=rewards, statistics={}
+    )
     update = replace(update, advantages=method.advantages(update))
     loss = mean_loss(method, update)
     (gradient,) = torch.autograd.grad(loss, logits)
     assert torch.isfinite(loss) and torch.isfinite(gradient).all()
 
 
-# -- settings -------------------------------------------------------------------------------------------------------------
+# -- settings -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

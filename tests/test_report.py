@@ -24,8 +24,9 @@ def write_results(
     results: Path, profile: str = "smoke", seeds: tuple[int, ...] = (1,), published: dict | None = None
 ) -> Path:
     """grpo and par, one benchmark that ran and one that did not. Returns the profile's folder."""
-    folder, ran, absent = results / profile, *(
-        ("lab_sum", "lab_code") if published is None else ("aime24", "humaneval")
+    folder, ran, absent = (
+        results / profile,
+        *(("lab_sum", "lab_code") if published is None else ("aime24", "humaneval")),
     )
     runs = [f"{method}-{seed}" for method in ("grpo", "par") for seed in seeds]
     settings = {

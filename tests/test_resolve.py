@@ -18,7 +18,9 @@ STAGES = ("prepare", "model", "train", "sample", "report")
 def plans_of(project: Path) -> dict:
     """The plans that a copy's own code writes for its own params.yaml."""
     code = "import json; from pathlib import Path; from stages.params import load; from stages.resolve import plans; print(json.dumps(plans(load(Path('params.yaml')))))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, env={"PYTHONPATH": "."})
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, env={"PYTHONPATH": "."}
+    )
     assert done.returncode == 0, done.stderr
     return yaml.safe_load(done.stdout)
 
@@ -88,10 +90,22 @@ def test_the_closure_holds_all_that_a_stage_imports(stage):
 
 def test_training_covers_what_ray_and_verl_load_by_name():
     run = plans(load(ROOT / "params.yaml"))["train/steer-1"]
-    modules = ["stages.train", "stages.backend.main", "stages.backend.trainer", "stages.backend.agent_loop", "stages.backend.reward", "stages.methods.steer"]
+    modules = [
+        "stages.train",
+        "stages.backend.main",
+        "stages.backend.trainer",
+        "stages.backend.agent_loop",
+        "stages.backend.reward",
+        "stages.methods.steer",
+    ]
     assert run["code"] == fingerprint(modules)
     files = {str(path) for path in closure(modules)}
-    assert {"stages/backend/worker.py", "stages/backend/loss.py", "stages/rewards.py", "stages/backend/agent_loops.yaml"} <= files
+    assert {
+        "stages/backend/worker.py",
+        "stages/backend/loss.py",
+        "stages/rewards.py",
+        "stages/backend/agent_loops.yaml",
+    } <= files
     assert "stages/methods/par.py" not in files and not any(name.startswith("stages/graders") for name in files)
 
 
@@ -99,7 +113,11 @@ def test_every_stage_depends_on_its_own_plan():
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     for name, stage in pipeline.items():
         if name != "resolve":
-            plan = f"plan/train/{'${item.method}-${item.seed}'}.json" if name == "train" else f"plan/{name.removesuffix('_base')}.json"
+            plan = (
+                f"plan/train/{'${item.method}-${item.seed}'}.json"
+                if name == "train"
+                else f"plan/{name.removesuffix('_base')}.json"
+            )
             assert f"results/${{item.profile}}/{plan}" in stage["deps"]
             assert "params" not in stage
 

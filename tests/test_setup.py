@@ -34,7 +34,9 @@ def test_asserted_versions_are_the_locked_ones(platform, lock):
 
 def test_locks_hold_what_a_person_asked_for():
     for name in ("train", "eval", "gpu"):
-        asked = re.findall(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==(\S+)", (ROOT / f"locks/{name}.in").read_text(), re.MULTILINE)
+        asked = re.findall(
+            r"^([A-Za-z0-9._-]+)(?:\[.*\])?==(\S+)", (ROOT / f"locks/{name}.in").read_text(), re.MULTILINE
+        )
         locked = pins(f"{name}.lock")
         assert asked and all(locked[package.lower()] == version for package, version in asked)
 
@@ -55,7 +57,11 @@ def test_another_python_is_refused(tmp_path, version, said):
         python.write_text(f"#!/bin/sh\necho {version}\n")
         python.chmod(0o755)
     done = subprocess.run(
-        [ROOT / "locks/build.sh", "train", "locks/train.lock"], cwd=ROOT, env={**os.environ, "PYTHON": str(python)}, capture_output=True, text=True
+        [ROOT / "locks/build.sh", "train", "locks/train.lock"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHON": str(python)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1 and said in done.stderr and "PYTHON=" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -42,7 +42,10 @@ def test_a_detached_child_that_ignores_sigterm_ends_too(tmp_path):
 def test_failure_names_the_log_and_shows_its_end(tmp_path):
     log = tmp_path / "run.log"
     command = [sys.executable, "-c", "import sys; print('line one'); sys.exit('out of luck')"]
-    with pytest.raises(ProcessFailed, match="status 1") as failure, supervised(command, {}, log, str(tmp_path)) as process:
+    with (
+        pytest.raises(ProcessFailed, match="status 1") as failure,
+        supervised(command, {}, log, str(tmp_path)) as process,
+    ):
         wait(process, log, 30, lambda: None, poll=0.05)
     assert str(log) in str(failure.value) and "out of luck" in str(failure.value)
 
@@ -66,7 +69,12 @@ def test_what_an_ended_supervisor_leaves_is_gone(tmp_path, by):
             print("started", flush=True)
             wait(process, Path({str(tmp_path / "log")!r}), 300, lambda: None)
     """)
-    supervisor = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "."})
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
     supervisor.stdout.readline()
     while len(running(mark)) < 2:
         time.sleep(0.05)

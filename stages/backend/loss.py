@@ -40,7 +40,9 @@ def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
     )
 
 
-def method_loss(model_output: dict[str, Tensor], data: TensorDict, dp_group=None, *, method: Method, config) -> tuple[Tensor, dict[str, Any]]:
+def method_loss(
+    model_output: dict[str, Tensor], data: TensorDict, dp_group=None, *, method: Method, config
+) -> tuple[Tensor, dict[str, Any]]:
     """verl's loss function: the method's token loss, averaged over the tokens of the whole mini-batch on all ranks.
 
     Logged masks and values are averaged the same way, so that a metric does not depend on the micro-batch size.
@@ -56,7 +58,13 @@ def method_loss(model_output: dict[str, Tensor], data: TensorDict, dp_group=None
     metrics = {
         f"suite/{name}": Metric(
             AggregationType.SUM,
-            agg_loss(value.to(loss.dtype).expand_as(loss), update.response_mask, "token-mean", size["dp_size"], size["batch_num_tokens"]),
+            agg_loss(
+                value.to(loss.dtype).expand_as(loss),
+                update.response_mask,
+                "token-mean",
+                size["dp_size"],
+                size["batch_num_tokens"],
+            ),
         )
         for name, value in logged.items()
     }

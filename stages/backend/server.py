@@ -23,7 +23,9 @@ def choose_port(wanted: int) -> int:
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError as error:
-            raise InputError(f"backend.port: {wanted} cannot be used ({error.strerror}); choose another, or 0 for a free one")
+            raise InputError(
+                f"backend.port: {wanted} cannot be used ({error.strerror}); choose another, or 0 for a free one"
+            )
         return probe.getsockname()[1]
 
 
@@ -45,7 +47,10 @@ def command(model: Path, port: int, seed: int, settings: dict[str, Any]) -> list
         options["gpu-memory-utilization"] = backend["engine_memory_share"]
     flags = []
     if backend["platform"] == "cpu":  # as in config.py
-        options |= {"distributed-executor-backend": "uni", "max-num-batched-tokens": max(4096, settings["context_length"])}
+        options |= {
+            "distributed-executor-backend": "uni",
+            "max-num-batched-tokens": max(4096, settings["context_length"]),
+        }
         flags = ["--enforce-eager", "--no-enable-chunked-prefill"]
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *arguments, *flags]

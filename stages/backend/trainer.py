@@ -1,7 +1,7 @@
 """verl's synchronous PPO trainer with the suite's methods, seeds, controllers and step log.
 
-It runs inside Ray's task runner. Per step it writes one line to `steps.jsonl` (measurements: the same bytes for the same
-seed) and one to `timings.jsonl` (seconds and memory, which differ from run to run).
+It runs inside Ray's task runner. Per step it writes one line to `steps.jsonl` (measurements: the same bytes for the
+same seed) and one to `timings.jsonl` (seconds and memory, which differ from run to run).
 """
 
 import json
@@ -54,10 +54,12 @@ class SuiteTrainer(PPOTrainerSync):
         return batch
 
     def _balance_batch(self, batch, metrics, **kwargs):
-        """Sorts by key first: responses arrive in any order. verl would pad a batch that lost some; here that is an error."""
+        """Sorts by key: responses arrive in any order. verl would pad a batch that lost some; here that is an error."""
         expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
         if len(batch.keys) != expected:
-            raise RuntimeError(f"step {self.global_steps}: {len(batch.keys)} responses of {expected} arrived; the first error above says why")
+            raise RuntimeError(
+                f"step {self.global_steps}: {len(batch.keys)} of {expected} responses arrived; an error above says why"
+            )
         batch.reorder(sorted(range(len(batch.keys)), key=lambda i: batch.keys[i]))
         return super()._balance_batch(batch, metrics, **kwargs)
 
@@ -80,13 +82,24 @@ class SuiteTrainer(PPOTrainerSync):
             "suite_correct": responses.correct,
             "suite_group": responses.group,
         }
-        batch = tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=TensorDict(fields, batch_size=len(batch)))
+        batch = tq.kv_batch_put(
+            keys=batch.keys, partition_id=batch.partition_id, fields=TensorDict(fields, batch_size=len(batch))
+        )
         self._measured = measure(responses, TokenClasses.of(self.tokenizer))
         return batch
 
     def _responses(self, batch) -> tuple[Responses, torch.Tensor]:
         """The step's responses on the old policy, and verl's jagged response mask."""
-        names = ["uid", "response_mask", "responses", "rm_scores", "old_log_probs", "entropy", "extra_info", "extra_fields"]
+        names = [
+            "uid",
+            "response_mask",
+            "responses",
+            "rm_scores",
+            "old_log_probs",
+            "entropy",
+            "extra_info",
+            "extra_fields",
+        ]
         if self.use_reference_policy:
             names.append("ref_log_prob")
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
@@ -114,7 +127,11 @@ class SuiteTrainer(PPOTrainerSync):
         return Progress(self.global_steps, self.total_training_steps, self.state)
 
     def _update_actor(self, batch, metrics):
-        batch.extra_info["suite_progress"] = {"step": self.global_steps, "total_steps": self.total_training_steps, "state": self.state}
+        batch.extra_info["suite_progress"] = {
+            "step": self.global_steps,
+            "total_steps": self.total_training_steps,
+            "state": self.state,
+        }
         batch = super()._update_actor(batch, metrics)
         self._state_used = dict(self.state)
         self.state = self.method.next_state(self._progress(), self._measured["entropy"])
@@ -125,7 +142,11 @@ class SuiteTrainer(PPOTrainerSync):
     def step(self, metrics, timing_raw):
         """One step of verl's, then its line: before the checkpoint, so that a checkpointed step is always logged."""
         batch = super().step(metrics, timing_raw)
-        suite = {name.removeprefix("actor/suite/"): float(value) for name, value in metrics.items() if name.startswith("actor/suite/")}
+        suite = {
+            name.removeprefix("actor/suite/"): float(value)
+            for name, value in metrics.items()
+            if name.startswith("actor/suite/")
+        }
         own = {name.removeprefix("method/"): value for name, value in suite.items() if name.startswith("method/")}
         line = {
             "step": self.global_steps,

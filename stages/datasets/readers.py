@@ -25,7 +25,9 @@ from stages.files import InputError
 Row = dict[str, Any]
 MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 # About twenty Chinese problems of DAPO-Math-17k still carry the prompt that their answers were collected with.
-LEFTOVER_PROMPT = re.compile(r"\s*让我们一步一步地思考。请以“Answer: \\boxed\{<final_answer>\}”的格式输出最终答案。.*\Z", re.DOTALL)
+LEFTOVER_PROMPT = re.compile(
+    r"\s*让我们一步一步地思考。请以“Answer: \\boxed\{<final_answer>\}”的格式输出最终答案。.*\Z", re.DOTALL
+)
 UNBRACED_BOX = re.compile(r"\\boxed\s+([^\s${}]+)\$")
 BARE_NUMBER = re.compile(r"\$?(?:-?\d+|\\frac\{\d+\}\{\d+\})\$?")
 

@@ -126,7 +126,9 @@ def generate_set(seed: str, families: tuple[str, ...], per_level: int, held_out:
                 if len(found) == per_level:
                     break
             if len(found) < per_level:
-                raise ValueError(f"{family} level {level} has only about {len(found)} distinct problems, not {per_level}")
+                raise ValueError(
+                    f"{family} level {level} has only about {len(found)} distinct problems, not {per_level}"
+                )
             problems += found.values()
     return problems
 
@@ -228,9 +230,13 @@ def _write_code(rng: random.Random, problem: Problem, style: str, slip_rate: flo
         else:
             operand = max(1, min(9, operand + rng.choice((-1, 1)))) if slipped else operand
             flipped = style == "flip" and word == "add"
-            expression = f"{operand}+{expression}" if flipped else f"{expression}{'+' if word == 'add' else '-'}{operand}"
+            expression = (
+                f"{operand}+{expression}" if flipped else f"{expression}{'+' if word == 'add' else '-'}{operand}"
+            )
             is_sum = True
         stages.append(expression)
     shown = stages[:-1] if style == "build" else []
-    text = "".join(stage + rng.choices(list(CONNECTORS), [share for share, _ in CONNECTORS.values()])[0] for stage in shown)
+    text = "".join(
+        stage + rng.choices(list(CONNECTORS), [share for share, _ in CONNECTORS.values()])[0] for stage in shown
+    )
     return _finish(rng, text, expression)

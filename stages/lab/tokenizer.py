@@ -21,7 +21,7 @@ LONGEST = 128  # tokens of prompt and response together; the longest of the labo
 
 
 def words() -> list[str]:
-    """Every word that is one token. Merges apply in this order, so a word comes before one whose merges would cut it."""
+    """Every word that is one token. Merges apply in this order: a word comes before one whose merges would cut it."""
     spaced = [f" {style}" for styles in STYLES.values() for style in styles]
     spaced += [f" {word}" for word in (*OPERATIONS, "gives")]
     spaced += [word for word in (*CONNECTORS, *FINAL_WORDS) if word.startswith(" ")]

@@ -70,7 +70,9 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
     return tokenizer.encode(text, add_special_tokens=False)
 
 
-def warm_start(tokenizer: PreTrainedTokenizerBase, seed: int, steps: int, report=lambda step, loss: None) -> Qwen2ForCausalLM:
+def warm_start(
+    tokenizer: PreTrainedTokenizerBase, seed: int, steps: int, report=lambda step, loss: None
+) -> Qwen2ForCausalLM:
     """Trains for `steps` batches with a linearly falling learning rate; calls `report(step, loss)` after each."""
     torch.manual_seed(seed)
     rng = random.Random(seed)

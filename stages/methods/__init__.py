@@ -30,5 +30,9 @@ def build(name: str, settings: dict[str, Any]) -> Method:
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(map(str, problem["loc"]))
-        known = f"; known settings are {', '.join(method.Settings.model_fields)}" if problem["type"] == "extra_forbidden" else ""
+        known = (
+            f"; known settings are {', '.join(method.Settings.model_fields)}"
+            if problem["type"] == "extra_forbidden"
+            else ""
+        )
         raise InputError(f"method_settings.{name}.{field}: {problem['msg'].lower()}, not {problem['input']!r}{known}")

@@ -86,7 +86,9 @@ class Settings(BaseModel):
 
     clip_ratio_low: float = Field(0.2, ge=0, le=1, description="ε_low; 0.2 in PPO (1707.06347) and verl's GRPO")
     clip_ratio_high: float = Field(0.2, ge=0, description="ε_high; 0.2 as ε_low")
-    dual_clip: float | None = Field(None, gt=1, description="bounds −ratio·A for A<0; GRPO has none, verl's default is 3")
+    dual_clip: float | None = Field(
+        None, gt=1, description="bounds −ratio·A for A<0; GRPO has none, verl's default is 3"
+    )
 
 
 class Method:

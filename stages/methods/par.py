@@ -5,9 +5,9 @@
 
 Raising what is already likely is what lowers entropy, so the weight of that direction follows the entropy.
 
-Defaults: δ 0.2, Δ 0.05, λ at the start 0 (2511.05993). Whether the entropy is raw or smoothed: not published, raw here.
-Scaling to another model: `threshold_of_start` states δ as a share of the first step's entropy; the paper's δ 0.2 beside
-its base model's 0.3657 is a share of 0.547. `step` must grow as the run gets shorter, or λ never arrives.
+Defaults: δ 0.2, Δ 0.05, λ at the start 0 (2511.05993). Whether the entropy is raw or smoothed: not published, raw
+here. Scaling to another model: `threshold_of_start` states δ as a share of the first step's entropy; the paper's δ 0.2
+beside its base model's 0.3657 is a share of 0.547. `step` must grow as the run gets shorter, or λ never arrives.
 Departures: none known. The stage and epoch variants are other schedules of the same weight.
 Neutral setting: initial_weight 1, step 0 is GRPO.
 """
@@ -22,7 +22,9 @@ from stages.methods import base
 class Par(base.Method):
     class Settings(base.Settings):
         threshold: float = Field(0.2, ge=0, description="δ in nats")
-        threshold_of_start: float | None = Field(None, gt=0, description="δ as a share of the first step's entropy; replaces δ")
+        threshold_of_start: float | None = Field(
+            None, gt=0, description="δ as a share of the first step's entropy; replaces δ"
+        )
         step: float = Field(0.05, ge=0, le=1, description="Δ, how far λ moves a step")
         initial_weight: float = Field(0.0, ge=0, le=1, description="λ in the first step")
 

@@ -7,14 +7,14 @@ so the token with the largest estimated change counts λ_min and one with none c
 
 Variants (`variant`), which differ in what the sources say:
   paper   arXiv v4 / ACL 2026: m is 0 where PPO's clip removes the gradient, the maximum runs over the batch (the
-          optimiser's mini-batch here), λ_min 0.7. How Ω follows from δ(a|s) is not published; Ω = I_clip·r·A·(1 − p)(log p + H)
-          is taken.
+          optimiser's mini-batch here), λ_min 0.7. How Ω follows from δ(a|s) is not published; taken is
+          Ω = I_clip·r·A·(1 − p)(log p + H).
   code    zz-haooo/STEER@b31df716: no I_clip; the scale is max(max m, 0.02), the maximum over one micro-batch; the
           ratio's denominator is held at 1e-8; the weight is held in [λ_min, 1]. Its launcher sets λ_min 0.8,
           ε_high 0.28: set them for a replay.
 
-Defaults: λ_min 0.7 (2510.10150), clip 0.2/0.28 and dual clip 10 (the released launcher). p is the current policy's; H is
-the old policy's, as in the code. The maximum of `paper` costs one pass without gradient a mini-batch.
+Defaults: λ_min 0.7 (2510.10150), clip 0.2/0.28 and dual clip 10 (the released launcher). p is the current policy's; H
+is the old policy's, as in the code. The maximum of `paper` costs one pass without gradient a mini-batch.
 Neutral setting: weight_min 1 is Clip-Higher with dual clip 10.
 """
 
