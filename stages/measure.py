@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from stages.lab.problems import CONNECTORS, FINAL_WORDS
-from stages.methods.base import Responses, group_mean
+from stages.surrogate.batch import Responses
+from stages.surrogate.groups import group_mean
 
 
 @dataclass(frozen=True)

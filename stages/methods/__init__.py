@@ -30,6 +30,8 @@ def build(name: str, settings: dict[str, Any]) -> Method:
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "missing":
+            raise InputError(f"method_settings.{name}.{field}: not published, so there is no default; set it")
         known = (
             f"; known settings are {', '.join(method.Settings.model_fields)}"
             if problem["type"] == "extra_forbidden"

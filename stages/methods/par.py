@@ -35,7 +35,8 @@ class Par(base.Method):
     def initial_state(self) -> base.State:
         return {"weight": self.settings.initial_weight, "threshold": self.settings.threshold}
 
-    def next_state(self, progress: base.Progress, entropy: float) -> base.State:
+    def next_state(self, responses: base.Responses, measured: dict[str, float]) -> base.State:
+        progress, entropy = responses.progress, measured["entropy"]
         weight, threshold = progress.state["weight"], progress.state["threshold"]
         if progress.step == 1 and self.settings.threshold_of_start is not None:
             threshold = self.settings.threshold_of_start * entropy

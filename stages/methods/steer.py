@@ -26,10 +26,11 @@ from pydantic import Field
 from torch import Tensor
 
 from stages.methods import base
+from stages.surrogate.ratio import outside_clip
 
 
 class Steer(base.Method):
-    class Settings(base.Settings):
+    class Settings(base.StatisticsSettings):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; released launcher")
         dual_clip: float | None = Field(10.0, gt=1, description="c; released code")
         weight_min: float = Field(0.7, gt=0, le=1, description="λ_min; 2510.10150 v4 (0.8 in the launcher)")
@@ -37,28 +38,27 @@ class Steer(base.Method):
 
     CODE_SMALLEST_SCALE = 0.02  # zz-haooo/STEER@b31df716
 
-    def __init__(self, settings: base.Settings | None = None):
-        super().__init__(settings)
-        self.statistics_kind = {"largest_change": "max"} if self.settings.variant == "paper" else {}
+    @property
+    def looks_ahead(self):
+        return "never" if self.settings.variant == "code" else self.settings.statistics
 
     def entropy_change(self, update: base.Update) -> Tensor:
         """[B, T] the estimated size of each token's entropy change, 0 on padding; without gradient."""
         log_prob, probability = update.log_prob.detach(), update.log_prob.detach().exp()
         if self.settings.variant == "paper":
-            ratio = update.ratio.detach() * ~base.outside_clip(update, *self.clip_range(update))
+            ratio = update.ratio.detach() * ~outside_clip(update, *self.clip_range(update))
         else:
             ratio = probability / update.old_log_prob.exp().clamp(1e-8, 1.0)
         change = ratio * update.advantages * (1 - probability) * (log_prob + update.old_entropy)
         return change.abs() * update.response_mask
 
-    def statistics(self, update: base.Update) -> dict[str, Tensor]:
-        return {"largest_change": self.entropy_change(update).max()} if self.settings.variant == "paper" else {}
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        return {"largest_change": self.entropy_change(mini_batch).max()}
 
     def token_weight(self, update: base.Update) -> Tensor:
         change = self.entropy_change(update)
         if self.settings.variant == "paper":
-            largest = torch.as_tensor(update.statistics["largest_change"], dtype=change.dtype, device=change.device)
-            scale = largest.clamp(min=torch.finfo(change.dtype).tiny)  # 0 when every advantage is
+            scale = update.statistics["largest_change"].clamp(min=torch.finfo(change.dtype).tiny)  # 0 if every A is
         else:
             scale = change.max().clamp(min=self.CODE_SMALLEST_SCALE)
         return torch.exp(math.log(self.settings.weight_min) * change / scale).clamp(self.settings.weight_min, 1.0)

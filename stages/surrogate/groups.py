@@ -1,0 +1,31 @@
+"""Baselines within the responses to one prompt. `group` [B] numbers the prompts."""
+
+import torch
+from torch import Tensor
+
+
+def group_sum(values: Tensor, group: Tensor) -> Tensor:
+    """[B] sum of `values` over each response's group."""
+    index = group.long()
+    return values.new_zeros(int(index.max()) + 1).index_add(0, index, values)[index]
+
+
+def group_size(group: Tensor) -> Tensor:
+    """[B] responses in each response's group."""
+    return torch.bincount(group.long())[group.long()]
+
+
+def group_mean(values: Tensor, group: Tensor) -> Tensor:
+    """[B] mean of `values` over each response's group."""
+    return group_sum(values, group) / group_size(group)
+
+
+def group_normalised(rewards: Tensor, group: Tensor, epsilon: float = 1e-6) -> Tensor:
+    """[B] (R − mean) / (std + ε) within the group, with the sample standard deviation (N − 1).
+
+    A group of one has no deviation: its advantage is R / (1 + ε), as in verl 0.9.1.
+    """
+    size = group_size(group).to(rewards.dtype)
+    centred = rewards - group_mean(rewards, group)
+    variance = group_mean(centred**2, group) * size / (size - 1).clamp(min=1)
+    return torch.where(size > 1, centred / (variance.sqrt() + epsilon), rewards / (1.0 + epsilon))
