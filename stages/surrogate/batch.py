@@ -122,3 +122,25 @@ def uniform(responses: Responses, salt: str, per_token: bool = True) -> Tensor:
         drawn.append(torch.rand(width, generator=generator, dtype=torch.float64))
     noise = torch.stack(drawn).to(responses.response_mask.device)
     return noise if per_token else noise[:, 0]
+
+
+def joined(parts: list[Update]) -> Update:
+    """One batch of the responses of all `parts`, in their order, padded to the longest of them."""
+    if len(parts) == 1:
+        return parts[0]
+    width = max(part.response_mask.shape[1] for part in parts)
+
+    def join(values: list[Any]) -> Any:
+        if isinstance(values[0], Tensor):
+            if values[0].ndim < 2:
+                return torch.cat(values)
+            return torch.cat([torch.nn.functional.pad(value, (0, width - value.shape[1])) for value in values])
+        if isinstance(values[0], dict):
+            return {name: join([value[name] for value in values]) for name in values[0]}
+        if isinstance(values[0], tuple):
+            return sum(values, ())
+        return values[0]
+
+    return replace(
+        parts[0], **{item.name: join([getattr(part, item.name) for part in parts]) for item in fields(Update)}
+    )
