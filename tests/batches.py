@@ -64,10 +64,13 @@ def random_update(
     )
 
 
+def smoke_settings(name: str) -> dict:
+    """What the smoke profile sets of the method `name`: values for what nobody published, among others."""
+    return yaml.safe_load(Path("profiles/smoke.yaml").read_text())["method_settings"].get(name, {})
+
+
 def method_of(name: str) -> Method:
-    """The method with its defaults and, for what nobody published, the values of the smoke profile."""
-    settings = yaml.safe_load(Path("profiles/smoke.yaml").read_text())["method_settings"]
-    return build(name, settings.get(name, {}))
+    return build(name, smoke_settings(name))
 
 
 def update_for(name: str, seed: int = 0, **changes) -> DifferentiableUpdate:
