@@ -29,3 +29,18 @@ def group_normalised(rewards: Tensor, group: Tensor, epsilon: float = 1e-6) -> T
     centred = rewards - group_mean(rewards, group)
     variance = group_mean(centred**2, group) * size / (size - 1).clamp(min=1)
     return torch.where(size > 1, centred / (variance.sqrt() + epsilon), rewards / (1.0 + epsilon))
+
+
+def leave_one_out(rewards: Tensor, group: Tensor) -> Tensor:
+    """[B] R minus the mean of the other rewards of the group; R where there is no other (as verl 0.9.1)."""
+    size = group_size(group)
+    return torch.where(
+        size > 1, size / (size - 1).clamp(min=1) * (rewards - group_mean(rewards, group)), rewards
+    )
+
+
+def whitened(values: Tensor, mask: Tensor) -> Tensor:
+    """[B, T] (values − mean) / sqrt(var + 1e-8) over all True tokens, sample variance; 0 elsewhere."""
+    kept = values[mask]
+    variance = kept.var() if kept.numel() > 1 else torch.zeros((), dtype=values.dtype)
+    return torch.where(mask, (values - kept.mean()) * torch.rsqrt(variance + 1e-8), 0.0)
