@@ -33,7 +33,10 @@ def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
     numbers = tu.get_non_tensor_data(data, "suite_statistics", default={}) or {}
     like = padded["old_log_probs"]
     statistics = {name: torch.tensor(value, dtype=like.dtype, device=like.device) for name, value in numbers.items()}
-    statistics |= {name.removeprefix(STATISTIC): padded[name] for name in fields if name.startswith(STATISTIC)}
+    for name in fields:
+        if name.startswith(STATISTIC):  # a jagged tensor of bool cannot be padded: it travels as integers
+            value = padded[name]
+            statistics[name.removeprefix(STATISTIC)] = value if value.is_floating_point() else value.bool()
     return Update(
         response_mask=padded["response_mask"].bool(),
         token_ids=padded["responses"],

@@ -57,7 +57,7 @@ class SweepTrainer(SuiteTrainer):
                 result = {"status": "ran", "weights_changed": changed, "last": lines[-1], "steps": len(lines)}
             except Exception as error:  # whatever goes wrong is this method's result; the others still run
                 traceback.print_exc()
-                result = {"status": f"failed: {type(error).__name__}: {error}"}
+                result = {"status": f"failed: {str(error).strip().splitlines()[-1]}"}
                 self._clear_queue()
             write_json(self.work / "result.json", result)
 

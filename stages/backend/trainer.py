@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import ray
-import torch
 import transfer_queue as tq
 from omegaconf import OmegaConf, open_dict
 from tensordict import TensorDict
@@ -20,12 +19,13 @@ from verl.utils import tensordict_utils as tu
 from verl.workers.utils.padding import response_to_nested
 
 from stages.backend.replay import WaveReplayBuffer
+from stages.backend.responses import read_responses
 from stages.backend.teacher import with_answer
 from stages.backend.worker import MethodWorker
 from stages.files import dump_line, read_jsonl, write_jsonl
 from stages.measure import TokenClasses, measure
 from stages.methods import build
-from stages.methods.base import Method, Progress, Responses
+from stages.methods.base import Method, Progress
 
 BRANCHING = {"branch_of", "branch_top_entropy"}
 POLL_SECONDS = 0.05  # verl's 2 s between looks at the replay buffer would dominate a small step
@@ -103,7 +103,7 @@ class SuiteTrainer(PPOTrainerSync):
 
     def _compute_advantage(self, batch, metrics):
         """The method's advantages, in place of verl's estimator; all of the step's responses at once."""
-        responses, response_mask = self._responses(batch)
+        responses, response_mask = read_responses(batch, self._progress(), self.tokenizer, self.use_reference_policy)
         advantages = self.method.advantages(responses)
         fields = {
             "advantages": response_to_nested(advantages, response_mask),
@@ -128,43 +128,6 @@ class SuiteTrainer(PPOTrainerSync):
                 super()._compute_ref_log_prob(asked, metrics)
             return batch
         return super()._compute_ref_log_prob(batch, metrics)
-
-    def _responses(self, batch) -> tuple[Responses, torch.Tensor]:
-        """The step's responses on the old policy, and verl's jagged response mask."""
-        names = [
-            "uid",
-            "response_mask",
-            "responses",
-            "rm_scores",
-            "old_log_probs",
-            "entropy",
-            "extra_info",
-            "extra_fields",
-        ]
-        if self.use_reference_policy:
-            names.append("ref_log_prob")
-        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
-        uid, information, extra = (data.pop(name).tolist() for name in ("uid", "extra_info", "extra_fields"))
-        response_mask = data["response_mask"]
-        padded = data.to_padded_tensor()
-        verdicts = [fields["reward_extra_info"] for fields in extra]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(uid))}
-        responses = Responses(
-            response_mask=padded["response_mask"].bool(),
-            token_ids=padded["responses"],
-            old_log_prob=padded["old_log_probs"],
-            old_entropy=padded["entropy"],
-            rewards=padded["rm_scores"].sum(-1),
-            correct=torch.tensor([verdict["acc"] > 0 for verdict in verdicts]),
-            group=torch.tensor([numbers[name] for name in uid]),
-            index=torch.arange(len(uid)),
-            progress=self._progress(),
-            reference_log_prob=padded.get("ref_log_prob", None),
-            prompt_id=tuple(item["id"] for item in information),
-            answer=tuple(verdict["answer"] or None for verdict in verdicts),
-            decode=lambda token: self.tokenizer.decode([token]),
-        )
-        return responses, response_mask
 
     def _progress(self) -> Progress:
         return Progress(self.global_steps, self.total_training_steps, self.state, self.config.data.seed)

@@ -46,7 +46,7 @@ class MethodTrainingWorker(TrainingWorker):
         data["suite_mask"] = nested(seen.mask.long())
         for name, value in seen.statistics.items():
             if value.ndim:
-                data[f"{STATISTIC}{name}"] = nested(value.float())
+                data[f"{STATISTIC}{name}"] = nested(value.long() if value.dtype == torch.bool else value)
         numbers = {name: value.item() for name, value in seen.statistics.items() if not value.ndim}
         kept = {"tokens": int(whole.mask.sum()), "responses": int(whole.mask.any(-1).sum())}
         tu.assign_non_tensor(data, suite_statistics=numbers, suite_kept=kept)
