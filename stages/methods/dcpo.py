@@ -38,10 +38,14 @@ class Dcpo(base.Method):
     def advantages(self, responses: base.Responses) -> Tensor:
         rewards, group = self.rewards(responses), responses.group
         history = responses.progress.state["history"]
-        past = torch.tensor([history.get(name, [0, 0, 0.0, 0.0]) for name in responses.prompt_id]).to(rewards)
+        past = rewards.new_tensor([history.get(name, [0, 0, 0.0, 0.0]) for name in responses.prompt_id])
         size, mean = group_size(group).to(rewards.dtype), group_mean(rewards, group)
         current = standardised(rewards, size, mean * size, group_mean(rewards**2, group) * size)
-        count, total, squares = past[:, 1] + size, past[:, 2] + mean * size, past[:, 3] + group_mean(rewards**2, group) * size
+        count, total, squares = (
+            past[:, 1] + size,
+            past[:, 2] + mean * size,
+            past[:, 3] + group_mean(rewards**2, group) * size,
+        )
         cumulative = standardised(rewards, count, total, squares)
         visit = past[:, 0] + 1
         late = (visit - 1) / visit * current + cumulative / visit

@@ -7,7 +7,6 @@ Departures: responses without an answer count as having the same one.
 Neutral setting: coefficient 0 is GRPO.
 """
 
-import torch
 from torch import Tensor
 
 from stages.methods import base
@@ -20,6 +19,6 @@ class OutcomeBatch(base.Method):
 
     def advantages(self, responses: base.Responses) -> Tensor:
         keys = list(zip(responses.group.tolist(), responses.answer, strict=True))
-        repeats = torch.tensor([keys.count(key) - 1 for key in keys]).to(responses.rewards)
+        repeats = responses.rewards.new_tensor([keys.count(key) - 1 for key in keys])
         penalty = self.settings.coefficient * repeats / group_size(responses.group)
         return super().advantages(responses) - penalty[:, None] * responses.response_mask

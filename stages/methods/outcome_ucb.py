@@ -11,7 +11,6 @@ Neutral setting: coefficient 0 is GRPO.
 
 from collections import Counter
 
-import torch
 from torch import Tensor
 
 from stages.methods import base
@@ -28,7 +27,7 @@ class OutcomeUcb(base.Method):
             counts.get(prompt, {}).get(str(answer), 0)
             for prompt, answer in zip(responses.prompt_id, responses.answer, strict=True)
         ]
-        bonus = torch.tensor([min(1.0, max(n, 1) ** -0.5) for n in seen]).to(responses.rewards)
+        bonus = responses.rewards.new_tensor([min(1.0, max(n, 1) ** -0.5) for n in seen])
         baseline = bonus.mean() if self.settings.baseline is None else self.settings.baseline
         extra = self.settings.coefficient * (bonus - baseline)
         return super().advantages(responses) + extra[:, None] * responses.response_mask

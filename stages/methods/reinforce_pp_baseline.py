@@ -16,5 +16,7 @@ from stages.surrogate.groups import group_mean, group_size, whitened
 class ReinforcePpBaseline(base.Method):
     def advantages(self, responses: base.Responses) -> Tensor:
         rewards = self.rewards(responses)
-        centred = rewards - group_mean(rewards, responses.group) * (group_size(responses.group) > 1)  # one alone keeps R
+        centred = rewards - group_mean(rewards, responses.group) * (
+            group_size(responses.group) > 1
+        )  # one alone keeps R
         return whitened(centred[:, None].expand(responses.response_mask.shape), responses.response_mask)
