@@ -178,25 +178,41 @@ def test_flexible_widths_by_hand(step, high, low):
 
 # -- limits -------------------------------------------------------------------------------------------------------
 
+# Method -> its neutral setting, and the settings of GRPO that it then equals bit for bit.
 NEUTRAL = {
     "clip_higher": ({"clip_ratio_high": 0.2}, {}),
     "steer": ({"weight_min": 1.0}, {"clip_ratio_high": 0.28, "dual_clip": 10.0}),
-    "par": ({}, {}),  # at λ = 1
-    "flexible": ({"high_slope": 0.0, "low_slope": 0.0, "high_width": 0.2, "low_width": 0.2}, {}),
+    "dapo": ({"clip_ratio_high": 0.2, "dynamic_sampling": False, "overlong_shaping": False}, {}),
+    "forking_tokens": ({"share": 1.0, "clip_ratio_high": 0.2, "overlong_shaping": False}, {}),
+    "entropy_adv": ({"alpha": 0.0}, {}),
+    "unlikeliness": ({"beta_rank": 0.0, "kl_coefficient": 0.0}, {}),
+    "outcome_ucb": ({"coefficient": 0.0}, {}),
+    "outcome_batch": ({"coefficient": 0.0}, {}),
+    "rand_pos_clip": ({"share": 0.0}, {}),
+    "clip_b": ({"mu": 1e9}, {}),
+    "clip_v": ({"share": 0.0}, {}),
 }
 
 
 @pytest.mark.parametrize("name", NEUTRAL)
 def test_neutral_setting_is_grpo_bit_for_bit(name):
     neutral, grpo = NEUTRAL[name]
-    state = {"weight": 1.0, "threshold": 0.2} if name == "par" else None
-    update = random_update(6, state=state, spread=0.6)
-    losses = [mean_loss(build(method, changes), update) for method, changes in ((name, neutral), ("grpo", grpo))]
+    methods = [build(name, neutral), build("grpo", grpo)]
+    update = random_update(6, state=methods[0].initial_state(), spread=0.6)
+    assert torch.equal(*[method.advantages(update) for method in methods])
+    losses = [mean_loss(method, update) for method in methods]
     gradients = [torch.autograd.grad(loss, update.logits, retain_graph=True)[0] for loss in losses]
-    if name == "flexible":  # (1 + λ)·0.2 − λ·0.2 is 0.2 up to rounding
-        assert torch.allclose(*gradients, atol=1e-15)
-    else:
-        assert torch.equal(*losses) and torch.equal(*gradients)
+    assert torch.equal(*losses) and torch.equal(*gradients)
+
+
+def test_composition_equals_its_advantage_method_where_the_other_is_neutral():
+    for name, advantage in (("rloo_steer", "rloo"), ("opo_steer", "opo")):
+        update = random_update(6, spread=0.6)
+        neutral = build(name, {"weight_min": 1.0})
+        plain = build(advantage, {"clip_ratio_high": 0.28, "dual_clip": 10.0})
+        assert torch.equal(neutral.advantages(update), plain.advantages(update))
+        assert torch.equal(mean_loss(neutral, update), mean_loss(plain, update))
+        assert neutral.settings.updates_per_step == plain.settings.updates_per_step
 
 
 @pytest.mark.parametrize("name", METHODS)
