@@ -1,10 +1,10 @@
 """Graders by name. A new one is a module with a `Grader` entered here; nothing heavy is imported before it grades."""
 
-from stages.graders import boxed, code, math_verify, sandbox
+from stages.graders import availability, boxed, code, math_verify
 from stages.graders.base import Grader
 
 GRADERS = {
     "exact_box": Grader(boxed.grade, lambda: "1"),
     "math_verify": Grader(math_verify.grade, math_verify.version),
-    "sandbox": Grader(code.grade, sandbox.version, sandbox.available),
+    "sandbox": Grader(code.grade, availability.version, availability.available),
 }
