@@ -125,10 +125,11 @@ def test_the_fast_path_never_changes_a_verdict():
     """10,000 pairs of a gold and an answer of which `exact` says something, judged by math-verify as well."""
     draw, golds = random.Random(1), real_golds()
     tasks = {Task(gold, normalise_gold(gold)): None for gold in golds} | {Task(gold, gold): None for gold in golds}
-    spellings = [str, "0{}".format, "00{}".format, "-{}".format, "{}0".format, "{}1".format]
+    spellings = [str, "0{}".format, "00{}".format, "-{}".format, "{}0".format, "{}1".format, "{}.0".format, "{}.5".format]
     plain = [gold for gold in golds if exact(Task(gold, normalise_gold(gold))) is not None]
-    while len(tasks) < 30_000:
-        gold = draw.choice(plain)
+    whole = [gold for gold in plain if normalise_gold(gold).isdigit()]
+    while len(tasks) < 13_000:
+        gold = draw.choice(whole if draw.random() < 0.8 else plain)  # other numbers cost math-verify more time
         answer = gold if draw.random() < 0.3 else draw.choice(plain)
         tasks[Task(gold, draw.choice(spellings)(normalise_gold(answer)))] = None
     tasks = [task for task in tasks if exact(task) is not None][:10_000]
@@ -220,55 +221,3 @@ def test_an_expression_becomes_a_function_of_x():
     problem = {"source": "lab", "entry_point": "solution", "tests": ""}
     assert write_program(problem, r" post: so\boxed{(x+3)*2}")[1].solution == "def solution(x): return (x+3)*2\n"
     assert write_program(problem, " post: so") == ("", None)
-
-
-def write_run(folder, samples):
-    results = folder / "results" / "toy"
-    for path in ("plan", "data/eval", "samples/grpo-1"):
-        (results / path).mkdir(parents=True)
-    settings = {"samples": {"toy": 2}, "graders": {"toy": "exact_box"}}
-    (results / "plan/grade.json").write_text(json.dumps({"settings": settings}))
-    problems = [{"id": f"toy-{i}", "problem": "", "answer": str(i), "source": "lab", "level": 1} for i in range(2)]
-    (results / "data/eval/toy.jsonl").write_text("".join(json.dumps(problem) + "\n" for problem in problems))
-    (results / "samples/grpo-1/toy.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
-    result = subprocess.run(
-        [PYTHON, "-m", "stages.grade", "toy", "grpo-1"],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    return result, results / "grades" / "grpo-1"
-
-
-def sample(problem, repeat, text, stop_reason="stop"):
-    return {"id": f"toy-{problem}", "repeat": repeat, "seed": 1, "text": text, "tokens": 3, "stop_reason": stop_reason}
-
-
-SAMPLES = [
-    sample(0, 0, r"\boxed{0}"),
-    sample(0, 1, r"\boxed{1}"),
-    sample(1, 0, "", "length"),
-    sample(1, 1, r"\boxed{1}"),
-]
-
-
-def test_grade_writes_scores_and_rows(tmp_path):
-    result, grades = write_run(tmp_path, SAMPLES[::-1])
-    assert result.returncode == 0, result.stderr
-    assert json.loads((grades / "scores.json").read_text()) == {
-        "toy": {
-            "status": "graded", "problems": 2, "k": 2, "rows": 4, "avg_at_k": 0.5, "pass_at_k": {"1": 0.5, "2": 1.0},
-            "truncated": 1, "no_answer": 1, "timeouts": 0, "errors": 0,
-        }
-    }  # fmt: skip
-    rows = [json.loads(line) for line in (grades / "toy.jsonl").read_text().splitlines()]
-    assert [row["correct"] for row in rows] == [True, False, False, True]
-    assert rows[2]["status"] == "no answer" and rows[2]["level"] == 1 and rows[2]["grader_version"] == "1"
-
-
-@pytest.mark.parametrize("samples", [SAMPLES[:3], [*SAMPLES[:3], SAMPLES[0]], [*SAMPLES, SAMPLES[0]], []])
-def test_grade_fails_unless_rows_are_problems_times_k(samples, tmp_path):
-    result, grades = write_run(tmp_path, samples)
-    assert result.returncode == 1 and "2 problems x 2" in result.stderr and len(result.stderr.splitlines()) == 1
-    assert not grades.exists()

@@ -11,6 +11,7 @@ A problem whose line has `relative_tolerance` or `absolute_tolerance` also accep
 import functools
 import math
 import re
+from fractions import Fraction
 from importlib.metadata import version as installed
 from typing import Any, NamedTuple
 
@@ -20,10 +21,13 @@ from stages.graders.base import NO_ANSWER, Verdict
 from stages.graders.workers import compare_in_workers
 
 PINNED = {"math-verify": "0.9.0", "antlr4-python3-runtime": "4.13.2"}  # another antlr changes grades, silently
-PLAIN_INTEGER = re.compile(r"-?[0-9]{1,15}")
-PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,6}|-?\\[dt]?frac\{[0-9]{1,15}\}\{[1-9][0-9]{0,14}\}")
+PLAIN_NUMBER = re.compile(
+    r"(?P<sign>-?)(?:\\[dt]?frac\{(?P<above>[0-9]{1,15})\}\{(?P<below>[1-9][0-9]{0,14})\}"
+    r"|(?P<digits>[0-9]{1,15}(?:\.[0-9]{1,15})?)(?: ?\\(?:times|cdot) ?10\^\{(?P<power>-?[0-9]{1,2})\})?)"
+)
 DECIMALS = 6  # to which math-verify rounds before it compares decimal numbers
 SMALL = 1e-3  # below it, that rounding would leave less than three digits of a number
+APART = Fraction(1, 10**5)  # numbers that differ by more are not equal to six decimals
 
 
 class Task(NamedTuple):
@@ -72,14 +76,32 @@ def normalise_exponent(text: str) -> str:
     return rf"{number[1]} \times 10^{{{int(number[2])}}}" if number else text
 
 
-def exact(task: Task) -> Verdict | None:
-    """The verdict where none but math-verify's is possible: plain integers, and plain numbers written alike."""
-    gold, box = normalise_gold(task.gold), task.box
-    if box is None:
+@functools.lru_cache(maxsize=1 << 16)
+def plain_number(text: str) -> Fraction | None:
+    r"""The value of `-12`, `0.5`, `\frac{1}{2}` or `5.3 \times 10^{-9}`; None of whatever else is written."""
+    found = PLAIN_NUMBER.fullmatch(text)
+    if not found:
         return None
-    if PLAIN_INTEGER.fullmatch(box) and PLAIN_INTEGER.fullmatch(gold):
-        return Verdict(box, int(box) == int(gold) or within_tolerance(float(gold), float(box), task))
-    return Verdict(box, True) if box == gold and PLAIN_NUMBER.fullmatch(box) else None
+    size = Fraction(found["digits"] or f"{found['above']}/{found['below']}") * Fraction(10) ** int(found["power"] or 0)
+    return -size if found["sign"] else size
+
+
+def exact(task: Task) -> Verdict | None:
+    """The verdict where math-verify can have no other: plain numbers that are written alike, are integers, or differ."""
+    if task.box is None:
+        return None
+    gold, box = normalise_gold(task.gold), normalise_exponent(task.box)
+    expected, answer = plain_number(gold), plain_number(box)
+    if expected is None or answer is None:
+        return None
+    if gold == box or within_tolerance(float(expected), float(answer), task):
+        return Verdict(task.box, True)
+    if gold.lstrip("-").isdigit() and box.lstrip("-").isdigit():
+        return Verdict(task.box, expected == answer)
+    apart = abs(expected - answer)
+    if apart > APART or 0 < abs(expected) < SMALL and apart > APART * abs(expected):
+        return Verdict(task.box, False)
+    return None
 
 
 def within_tolerance(gold: float, answer: float, task: Task) -> bool:
