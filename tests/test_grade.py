@@ -136,9 +136,7 @@ def test_diversity_of_responses():
 
 def with_evaluation(**changes) -> Params:
     params = load(ROOT / "params.yaml")
-    return Params.model_validate(
-        {**params.model_dump(), "evaluation": {**params.evaluation.model_dump(), **changes}}
-    )
+    return Params.model_validate({**params.model_dump(), "evaluation": {**params.evaluation.model_dump(), **changes}})
 
 
 def test_another_grader_regrades_and_reports_and_samples_nothing():

@@ -125,7 +125,16 @@ def test_the_fast_path_never_changes_a_verdict():
     """10,000 pairs of a gold and an answer of which `exact` says something, judged by math-verify as well."""
     draw, golds = random.Random(1), real_golds()
     tasks = {Task(gold, normalise_gold(gold)): None for gold in golds} | {Task(gold, gold): None for gold in golds}
-    spellings = [str, "0{}".format, "00{}".format, "-{}".format, "{}0".format, "{}1".format, "{}.0".format, "{}.5".format]
+    spellings = [
+        str,
+        "0{}".format,
+        "00{}".format,
+        "-{}".format,
+        "{}0".format,
+        "{}1".format,
+        "{}.0".format,
+        "{}.5".format,
+    ]
     plain = [gold for gold in golds if exact(Task(gold, normalise_gold(gold))) is not None]
     whole = [gold for gold in plain if normalise_gold(gold).isdigit()]
     while len(tasks) < 13_000:

@@ -38,7 +38,9 @@ def pairs():
             [
                 "step " * draw.choice([0, 0, 1, 20, 80]),
                 draw.choice(FORMS).format(gold if draw.random() < 0.6 else answer),
-                draw.choice(["", "", ".", "\n", " done" * draw.choice([1, 15, 70]), "\n" + draw.choice(FORMS).format(answer)]),
+                draw.choice(
+                    ["", "", ".", "\n", " done" * draw.choice([1, 15, 70]), "\n" + draw.choice(FORMS).format(answer)]
+                ),
             ]
         )
         made.append((gold, reply[: draw.choice([len(reply), len(reply), draw.randint(0, len(reply))])]))
