@@ -135,12 +135,11 @@ def compare(task: Task) -> Verdict:
         correct = _verify(golds, answers, raise_on_error=True)
     except Exception as raised:  # sympy raises anything; another reading of the same answer may still match
         error, correct = type(raised).__name__, _verify(golds, answers, raise_on_error=False)
-    gold = _number(golds)
-    small = gold is not None and 0 < abs(gold) < SMALL
-    if gold is not None and (correct and small or task.relative_tolerance or task.absolute_tolerance):
-        answer = _number(answers)
-        if answer is not None:
-            correct = correct and (not small or _same_digits(gold, answer)) or within_tolerance(gold, answer, task)
+    if correct or task.relative_tolerance or task.absolute_tolerance:
+        gold, answer = _number(golds), _number(answers)
+        if gold is not None and answer is not None:
+            digits = not 0 < abs(gold) < SMALL or _same_digits(gold, answer)
+            correct = correct and digits or within_tolerance(gold, answer, task)
     return Verdict(extracted, correct, "graded" if correct or error is None else f"error: {error}")
 
 
