@@ -11,7 +11,9 @@ WITHOUT_EFFECT = {"stages.progress", "stages.supervise"}
 BESIDE = {
     "stages.backend.config": ["stages/backend/agent_loops.yaml"],
     "stages.datasets.fetch": ["data/sources.yaml"],
-    "stages.graders.sandbox": ["stages/graders/harness.py"],
+    "stages.graders.sandbox": [
+        f"stages/graders/inside/{name}.py" for name in ("connection", "supervisor", "values", "worker")
+    ],
 }
 
 

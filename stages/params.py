@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from stages.files import InputError
+from stages.graders import GRADERS
 from stages.methods import build
 
 # Benchmark -> the grader that judges it.
@@ -106,6 +107,7 @@ class Evaluation(Section):
     top_k: int = Field(ge=-1)
     max_tokens: PositiveInt
     concurrency: PositiveInt
+    also_graded_by: dict[str, list[str]] = Field({}, description="benchmark -> further graders, for comparison")
 
 
 class Backend(Section):
@@ -149,6 +151,13 @@ class Params(Section):
             raise ValueError(
                 f"evaluation.samples: unknown benchmark {', '.join(unknown)}; known are {', '.join(BENCHMARK_GRADERS)}"
             )
+        for benchmark, names in self.evaluation.also_graded_by.items():
+            others = set(GRADERS) - {BENCHMARK_GRADERS.get(benchmark)}
+            if benchmark not in self.evaluation.samples or not set(names) <= others or len(set(names)) < len(names):
+                raise ValueError(
+                    f"evaluation.also_graded_by: {benchmark}: {names}; give a benchmark of evaluation.samples and, once "
+                    f"each, graders other than its own: {', '.join(sorted(others))}"
+                )
         if self.data.lab is None and any(
             name.startswith("lab") for name in [*self.data.training, *self.evaluation.samples]
         ):

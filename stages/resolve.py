@@ -32,7 +32,7 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         code = fingerprint([f"stages.{stage}", *modules])
         return {"suite_seed": params.suite_seed, "settings": settings, "code": code, "environment": lock, **more}
 
-    evaluation = params.evaluation.model_dump()
+    evaluation = params.evaluation.model_dump(exclude={"also_graded_by"})  # samples are not graded: no reason to resample
     written = {
         "prepare": plan(
             "prepare",
@@ -58,7 +58,11 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         ),
         "grade": plan(
             "grade",
-            {"samples": samples, "graders": {name: BENCHMARK_GRADERS[name] for name in samples}},
+            {
+                "samples": samples,
+                "graders": {name: BENCHMARK_GRADERS[name] for name in samples},
+                "alternatives": params.evaluation.also_graded_by,
+            },
             lock=evaluation_lock,
         ),
         "report": plan(
