@@ -48,11 +48,37 @@ METHODS = {
 }
 
 
-def build(name: str, settings: dict[str, Any]) -> Method:
-    """The method `name` with `settings` over its defaults; InputError names what is unknown or wrong."""
+# Named in the literature, but not here: name -> (arXiv id, why).
+NO_FORMULA = "no formula available: neither a published formula nor released code was found"
+NOT_IMPLEMENTED = {
+    "etpo": (
+        "2402.06700",
+        "a token-level soft Bellman backup with learned values: no change to GRPO, another algorithm",
+    ),
+    "aer": ("2510.10959", NO_FORMULA),
+    "papo": ("2605.11775", NO_FORMULA),
+    "erpo": ("2511.04800", NO_FORMULA),
+    "sent": ("2512.04359", NO_FORMULA),
+    "decomposing": ("2508.02260", NO_FORMULA),
+    "prepo": ("2511.00794", NO_FORMULA),
+    "prorl": ("2505.24864", NO_FORMULA),
+    "clip_low_high": ("2509.26114", "an analysis; its two knobs are clip_ratio_low and clip_ratio_high of any method"),
+}
+
+
+def class_of(name: str) -> type[Method]:
+    """The class of the method `name`; InputError when there is none."""
+    if name in NOT_IMPLEMENTED:
+        paper, reason = NOT_IMPLEMENTED[name]
+        raise InputError(f"methods: {name} (arXiv {paper}) is not implemented: {reason}")
     if name not in METHODS:
         raise InputError(f"methods: unknown method {name!r}; known are {', '.join(METHODS)}")
-    method = getattr(import_module(f"stages.methods.{name}"), METHODS[name])
+    return getattr(import_module(f"stages.methods.{name}"), METHODS[name])
+
+
+def build(name: str, settings: dict[str, Any]) -> Method:
+    """The method `name` with `settings` over its defaults; InputError names what is unknown or wrong."""
+    method = class_of(name)
     try:
         return method(method.Settings(**settings))
     except ValidationError as error:
