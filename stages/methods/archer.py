@@ -1,4 +1,4 @@
-"""Archer: a wide clip for uncertain tokens, a tight clip and a KL penalty for the others (arXiv 2507.15778 §3).
+"""Archer: a wide clip for uncertain tokens, a tight clip and a KL penalty for the others (arXiv 2507.15778).
 
     a response's token is low if H ≤ the 80 % quantile of H over the response, and high otherwise
     low    clip ±0.2, + 1e-3·mean over low tokens of k3(π ‖ π_ref)
@@ -7,7 +7,7 @@
 H is the current policy's. The quantile is interpolated; a response of one token is all low. Each KL part is averaged over
 its own tokens, so its mean is not diluted by the others (the released code; the names of its two masks are swapped).
 
-Defaults: the numbers above, dual clip 10, 3 epochs (2507.15778 §4.1 and the released launcher).
+Defaults: the numbers above, dual clip 10, 3 epochs (2507.15778 and the released launcher).
 Departures: the number of low tokens in the mini-batch is counted on the old policy, which differs from the current one's
 only where entropies are equal; the code averages over the micro-batch. Token-mean only: a mean over low tokens is one
 over tokens.
@@ -31,8 +31,8 @@ class Archer(base.Method):
         epochs: PositiveInt = Field(3, description="passes over a step's responses; released launcher")
         aggregation: Literal["token-mean"] = Field("token-mean", description="released launcher")
         low_share: float = Field(0.8, ge=0, le=1, description="quantile of H in a response that parts low from high")
-        low_coefficient: float = Field(1e-3, ge=0, description="of the low tokens' KL, per nat; 2507.15778 §4.1")
-        high_clip: float = Field(0.5, ge=0, le=1, description="ε of high tokens, both sides; 2507.15778 §4.1")
+        low_coefficient: float = Field(1e-3, ge=0, description="of the low tokens' KL, per nat; 2507.15778")
+        high_clip: float = Field(0.5, ge=0, le=1, description="ε of high tokens, both sides; 2507.15778")
 
     @property
     def looks_ahead(self) -> Literal["old"]:

@@ -1,4 +1,4 @@
-"""CE-GPPO: gives clipped tokens a bounded gradient back (arXiv 2509.20712 §3.3).
+"""CE-GPPO: gives clipped tokens a bounded gradient back (arXiv 2509.20712).
 
     A < 0, r < 1 − ε_low     maximise  β_low·(1 − ε_low)·(r/sg(r))·A
     A > 0, r > 1 + ε_high    maximise  β_high·(1 + ε_high)·(r/sg(r))·A

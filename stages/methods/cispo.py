@@ -1,12 +1,11 @@
-"""CISPO: clips the weight of a token's gradient and not the gradient (MiniMax-M1, arXiv 2506.13585 §3.1).
+"""CISPO: clips the weight of a token's gradient and not the gradient (MiniMax-M1, arXiv 2506.13585).
 
     maximise  sg(clip(r, 1 − ε_low, 1 + ε_high))·A·log p
 
 Every token keeps a gradient, so the clip fractions are 0 here (verl logs where the weight was held instead).
 
-Defaults: ε_low 10, which is no lower bound, and ε_high 0.2. The paper only says that it tuned ε_high and set ε_low
-large; the values are verl 0.9.1's example's.
-Departures: none known; the paper's token-mean aggregation is the default.
+Defaults: ε_low 10, which is no lower bound, and ε_high 0.2 (second-hand).
+Departures: none known.
 Neutral setting: none; at r = 1 the gradient is GRPO's.
 """
 

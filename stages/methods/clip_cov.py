@@ -1,4 +1,4 @@
-"""Clip-Cov: no gradient for a few random tokens whose covariance is high (arXiv 2505.22617 §4.2).
+"""Clip-Cov: no gradient for a few random tokens whose covariance is high (arXiv 2505.22617).
 
     c = (A − mean A)(log p − mean log p)
     of the tokens with ω_low < c < ω_high that PPO did not clip, a random share of all tokens gets surrogate 0

@@ -1,4 +1,4 @@
-"""Clip-Free: importance sampling without a clip (arXiv 2511.05993 §6).
+"""Clip-Free: importance sampling without a clip (arXiv 2511.05993v3).
 
     maximise  r·A
 

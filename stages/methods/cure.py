@@ -1,4 +1,4 @@
-"""CURE: first branches responses at uncertain tokens, then trains as DAPO does (arXiv 2508.11016 §3).
+"""CURE: first branches responses at uncertain tokens, then trains as DAPO does (arXiv 2508.11016).
 
     stage 1  of every four responses one is sampled from the prompt; it is cut before a random one of its 20 tokens of
              highest entropy, and the other three are sampled from the cut

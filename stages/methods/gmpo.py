@@ -1,4 +1,4 @@
-"""GMPO: the geometric mean of the clipped token ratios of a response (arXiv 2507.20673 §3).
+"""GMPO: the geometric mean of the clipped token ratios of a response (arXiv 2507.20673).
 
     maximise  A·exp(mean over the response of l),   l = min(log r, ε_high) if A > 0 else max(log r, −ε_low)
 
@@ -8,7 +8,7 @@ Variants (`variant`):
           the gradient grows with the number of micro-batches. Set clip_ratio_low and _high to 0.2, its default, for a
           replay.
 
-Defaults: ε 0.4 on both sides of the log-ratio, a ratio in [e^−0.4, e^0.4] (2507.20673 §4).
+Defaults: ε 0.4 on both sides of the log-ratio, a ratio in [e^−0.4, e^0.4] (2507.20673).
 Departures: verl's gradient is also divided by the number of ranks, which `verl` does not repeat.
 Neutral setting: none; at r = 1 the gradient is that of GRPO with seq-mean-token-mean.
 """
@@ -27,9 +27,9 @@ from stages.surrogate.batch import response_mean
 
 class Gmpo(base.Method):
     class Settings(base.Settings):
-        clip_ratio_low: float = Field(0.4, ge=0, description="ε_low of the log-ratio; 2507.20673 §4")
-        clip_ratio_high: float = Field(0.4, ge=0, description="ε_high of the log-ratio; 2507.20673 §4")
-        aggregation: Aggregation = Field("seq-mean-token-mean", description="2507.20673 eq. 4: over responses")
+        clip_ratio_low: float = Field(0.4, ge=0, description="ε_low of the log-ratio; 2507.20673")
+        clip_ratio_high: float = Field(0.4, ge=0, description="ε_high of the log-ratio; 2507.20673")
+        aggregation: Aggregation = Field("seq-mean-token-mean", description="2507.20673: the mean is over responses")
         variant: Literal["paper", "verl"] = Field("paper", description="verl averages over the micro-batch")
 
     @property

@@ -1,12 +1,12 @@
-"""GSPO: ratio, clip and weight of a whole response instead of a token's (arXiv 2507.18071 §4.2, §4.3).
+"""GSPO: ratio, clip and weight of a whole response instead of a token's (arXiv 2507.18071).
 
     s = exp(mean over the response of log r)
     maximise  min(s·A, clip(s, 1 − ε_low, 1 + ε_high)·A)   one value a response
 
 Every token carries its response's value and its own share of the gradient: s_t = sg(s)·π/sg(π), whose gradient is s's
-where A is the same along the response (GSPO-token, eq. 14 of the paper, otherwise).
+where A is the same along the response (the paper's GSPO-token).
 
-Defaults: ε_low 3e-4, ε_high 4e-4 (2507.18071 §5.1), mean over each response first (eq. 5; verl 0.9.1 leaves it to
+Defaults: ε_low 3e-4, ε_high 4e-4 (2507.18071), mean over each response first (the paper; verl 0.9.1 leaves it to
 `loss_agg_mode`). As in verl, log s is held at 10 at most.
 Departures: none known.
 Neutral setting: none (equal widths and responses of one token are GRPO).
@@ -24,9 +24,9 @@ from stages.surrogate.ratio import clipped_objective
 
 class Gspo(base.Method):
     class Settings(base.Settings):
-        clip_ratio_low: float = Field(3e-4, ge=0, le=1, description="ε_low of the sequence ratio; 2507.18071 §5.1")
-        clip_ratio_high: float = Field(4e-4, ge=0, description="ε_high of the sequence ratio; 2507.18071 §5.1")
-        aggregation: Aggregation = Field("seq-mean-token-mean", description="2507.18071 eq. 5")
+        clip_ratio_low: float = Field(3e-4, ge=0, le=1, description="ε_low of the sequence ratio; 2507.18071")
+        clip_ratio_high: float = Field(4e-4, ge=0, description="ε_high of the sequence ratio; 2507.18071")
+        aggregation: Aggregation = Field("seq-mean-token-mean", description="2507.18071")
 
     LARGEST_LOG_RATIO = 10.0  # verl 0.9.1
 

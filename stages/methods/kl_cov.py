@@ -1,4 +1,4 @@
-"""KL-Cov: holds the tokens of highest covariance near the old policy (arXiv 2505.22617 §4.3).
+"""KL-Cov: holds the tokens of highest covariance near the old policy (arXiv 2505.22617).
 
     c = (A − mean A)(log p − mean log p)
     maximise  r·A − β·|log r|  for the share of tokens with the highest c,  r·A for the others; no clip

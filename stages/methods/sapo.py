@@ -1,4 +1,4 @@
-"""SAPO: a soft gate around ratio 1 in place of the clip (arXiv 2511.20347 §3).
+"""SAPO: a soft gate around ratio 1 in place of the clip (arXiv 2511.20347).
 
     maximise  (4/τ)·σ(τ·(r − 1))·A,   τ = τ_pos if A > 0 else τ_neg
 
@@ -21,7 +21,7 @@ from stages.surrogate.aggregation import Aggregation
 
 class Sapo(base.Method):
     class Settings(base.Settings):
-        aggregation: Aggregation = Field("seq-mean-token-mean", description="2511.20347 eq. 5")
+        aggregation: Aggregation = Field("seq-mean-token-mean", description="2511.20347")
         temperature_positive: float = Field(1.0, gt=0, description="τ where A > 0; 2511.20347")
         temperature_negative: float = Field(1.05, gt=0, description="τ where A ≤ 0; 2511.20347")
 

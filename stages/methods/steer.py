@@ -69,15 +69,19 @@ class Steer(base.Method):
         change = ratio * update.advantages * (1 - probability) ** power * (log_prob + update.old_entropy)
         return change.abs() * update.response_mask
 
-    def statistics(self, batch: base.Update) -> dict[str, Tensor]:
+    def bounds(self, batch: base.Update) -> dict[str, Tensor]:
+        """The largest and the smallest estimated change of the tokens of `batch`."""
         change = self.entropy_change(batch)
         smallest = change.masked_fill(~batch.response_mask, torch.inf).min()
         return {"largest_change": change.max(), "smallest_change": smallest}
 
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        return self.bounds(mini_batch)
+
     def token_weight(self, update: base.Update) -> Tensor:
         settings, change = self.settings, self.entropy_change(update)
         code = settings.variant == "code"
-        bounds = self.statistics(update) if code else update.statistics
+        bounds = self.bounds(update) if code else update.statistics
         largest, smallest = bounds["largest_change"], bounds["smallest_change"]
         tiny = torch.finfo(change.dtype).tiny  # instead of 0, where every token's change is the same
         if settings.mapping == "linear":

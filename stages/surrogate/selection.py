@@ -7,7 +7,7 @@ from stages.surrogate.batch import Update, masked_mean
 
 
 def token_covariance(update: Update) -> Tensor:
-    """[B, T] (A − mean A)(log p − mean log p), means over the tokens of `update`; without gradient (2505.22617 eq. 10)."""
+    """[B, T] (A − mean A)(log p − mean log p), means over the tokens of `update`; without gradient (2505.22617)."""
     advantages, log_prob = update.advantages, update.log_prob.detach()
     mask = update.response_mask
     return (advantages - masked_mean(advantages, mask)) * (log_prob - masked_mean(log_prob, mask))
