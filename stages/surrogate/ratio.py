@@ -8,7 +8,8 @@ from stages.surrogate.batch import Update
 
 def clip(ratio: Tensor, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
     """`ratio` held in [1 − clip_low, 1 + clip_high]; widths are numbers or tensors that broadcast to `ratio`."""
-    return torch.maximum(torch.minimum(ratio, torch.as_tensor(1 + clip_high)), torch.as_tensor(1 - clip_low))
+    highest, lowest = (torch.as_tensor(bound, dtype=ratio.dtype) for bound in (1 + clip_high, 1 - clip_low))
+    return torch.maximum(torch.minimum(ratio, highest), lowest)
 
 
 def outside_clip(update: Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
