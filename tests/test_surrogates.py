@@ -82,7 +82,9 @@ def test_gmpo_is_verls_on_one_micro_batch(seed, low, high, variant):
 def test_gmpo_verl_sums_the_means_of_the_micro_batches():
     method, update = build("gmpo", {"variant": "verl"}), random_update(1, spread=1.0)
     update = surveyed(method, update)
-    ours = sum(method.token_loss(part)[0][:, 0].sum() / 8 for part in (rows(update, slice(0, 2)), rows(update, slice(2, 8))))
+    ours = sum(
+        method.token_loss(part)[0][:, 0].sum() / 8 for part in (rows(update, slice(0, 2)), rows(update, slice(2, 8)))
+    )
     widths = dict(clip_ratio_low=0.4, clip_ratio_high=0.4)
     theirs = sum(verls("geo_mean", rows(update, part), "any", **widths) for part in (slice(0, 2), slice(2, 8)))
     assert_same(ours, theirs, update)

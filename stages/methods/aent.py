@@ -13,7 +13,6 @@ Departures: none known.
 Neutral setting: coefficient 0 with both coefficient bounds 0 is GRPO.
 """
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -36,7 +35,7 @@ class Aent(base.Method):
     def logit_terms(self, logits: Tensor) -> dict[str, Tensor]:
         kept = logits.shape[-1] - int(logits.shape[-1] * self.settings.dropped_share)
         log_prob = logits.topk(kept, dim=-1, sorted=False).values.log_softmax(-1)
-        return {"clamped_entropy": torch.special.entr(log_prob.exp()).sum(-1)}
+        return {"clamped_entropy": -(log_prob.exp() * log_prob).sum(-1)}
 
     def regulariser(self, update: base.Update) -> Tensor:
         return -update.progress.state["coefficient"] * update.logit_terms["clamped_entropy"]

@@ -42,4 +42,6 @@ class Gspo(base.Method):
 
     def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         ratio = self.sequence_ratio(update)
-        return torch.where(update.advantages > 0, ratio > 1 + clip_high, (update.advantages < 0) & (ratio < 1 - clip_low))
+        return torch.where(
+            update.advantages > 0, ratio > 1 + clip_high, (update.advantages < 0) & (ratio < 1 - clip_low)
+        )
