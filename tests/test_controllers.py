@@ -9,7 +9,6 @@ import torch
 from stages.files import InputError
 from stages.methods import build
 from stages.methods.base import Progress, Rollout
-from stages.surrogate.batch import rows
 from stages.surrogate.survey import survey
 from tests.batches import method_of, random_update, surveyed
 
@@ -209,21 +208,6 @@ def test_cure_branches_first():
     branching = Rollout(resample_uniform_groups=True, branch_of=4, branch_top_entropy=20)
     plain = Rollout(resample_uniform_groups=True)
     assert [method.rollout(Progress(step, 4)) for step in (1, 2, 3, 4)] == [branching, branching, plain, plain]
-
-
-# -- statistics are the mini-batch's ------------------------------------------------------------------------------
-
-LOOKING = ["steer", "clip_cov", "kl_cov", "entropic", "archer", "opefo"]
-
-
-@pytest.mark.parametrize("name", LOOKING)
-def test_statistics_do_not_depend_on_the_order_of_the_responses(name):
-    method = method_of(name)
-    update = random_update(3, responses=32, state=method.initial_state(), spread=0.6)
-    order = torch.randperm(32, generator=torch.Generator().manual_seed(2))
-    straight, shuffled = survey(method, update).statistics, survey(method, rows(update, order)).statistics
-    for key, value in straight.items():
-        assert torch.allclose(shuffled[key].double(), (value[order] if value.ndim else value).double())
 
 
 @pytest.mark.parametrize("name", ["par", "flexible", "ada_ent_reg", "entropic", "aent"])
