@@ -141,9 +141,9 @@ def test_steer_linear_refuses_crossed_weights():
 
 def test_ada_ent_reg_follows_the_sampled_entropy():
     """h = −mean old log-prob of valid tokens; the bonus and its coefficient are those of the step before."""
-    method = build("ada_ent_reg", {"step": 0.1, "coefficient_max": 0.25})
+    method = build("ada_ent_reg", {"target": 0.25, "step": 0.1, "coefficient_max": 0.25})
     state, states = method.initial_state(), []
-    for step, estimate in enumerate([0.1, 0.1, 0.1, 0.2, 0.3, 0.3, 0.3, 0.199], 1):
+    for step, estimate in enumerate([0.125, 0.125, 0.125, 0.25, 0.5, 0.5, 0.5, 0.249], 1):
         batch = random_update()
         log_prob = torch.where(batch.response_mask, -estimate, -50.0).double()
         state = method.next_state(
