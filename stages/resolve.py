@@ -32,7 +32,9 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         code = fingerprint([f"stages.{stage}", *modules])
         return {"suite_seed": params.suite_seed, "settings": settings, "code": code, "environment": lock, **more}
 
-    evaluation = params.evaluation.model_dump(exclude={"also_graded_by"})  # samples are not graded: no reason to resample
+    evaluation = params.evaluation.model_dump(
+        exclude={"also_graded_by"}
+    )  # samples are not graded: no reason to resample
     written = {
         "prepare": plan(
             "prepare",

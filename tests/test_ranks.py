@@ -18,7 +18,7 @@ from tests.project import ROOT
 
 RESPONSES, PROMPT, VOCABULARY = 64, 6, 401
 # one method of each kind: plain, maximum, per-response mean, mask with quantile, random choice, reference, logits
-SEVERAL = ["grpo", "steer"]
+SEVERAL = ["grpo", "steer", "gspo", "forking_tokens", "clip_cov", "archer", "aent", "clip_v", "dr_grpo"]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stages.methods import base
 from stages.surrogate.batch import masked_mean
-from stages.surrogate.covariance import deviation
+from stages.surrogate.selection import deviation
 
 
 class ClipB(base.Method):

@@ -13,7 +13,8 @@ Neutral setting: share 0 is GRPO.
 from torch import Tensor
 
 from stages.methods import base
-from stages.surrogate.covariance import deviation, largest
+from stages.surrogate.batch import uniform
+from stages.surrogate.selection import deviation, top_tokens
 
 
 class ClipV(base.Method):
@@ -34,4 +35,5 @@ class ClipV(base.Method):
         mask, log_prob = mini_batch.response_mask, mini_batch.log_prob
         excess = mini_batch.logit_terms["expected_score"] - log_prob.exp() * (mini_batch.entropy + log_prob)
         extreme = mask & (excess > self.settings.mu * deviation(excess, mask)) & (mini_batch.advantages < 0)
-        return mask & ~largest(excess, extreme, int(self.settings.share * mask.sum()))
+        count = int(self.settings.share * mask.sum())
+        return mask & ~top_tokens(excess, extreme, count, ties=uniform(mini_batch, "clip_v"))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stages.methods import base
 from stages.surrogate.batch import masked_mean
-from stages.surrogate.covariance import deviation, token_covariance
+from stages.surrogate.selection import deviation, token_covariance
 
 
 class CwGrpo(base.Method):

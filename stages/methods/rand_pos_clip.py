@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stages.methods import base
 from stages.surrogate.batch import uniform
-from stages.surrogate.covariance import largest
+from stages.surrogate.selection import top_tokens
 
 
 class RandPosClip(base.Method):
@@ -26,7 +26,8 @@ class RandPosClip(base.Method):
     def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
         count = max(int(self.settings.share * mini_batch.response_mask.sum()), 1) if self.settings.share else 0
         positive = mini_batch.response_mask & (mini_batch.advantages > 0)
-        return {"drawn": largest(uniform(mini_batch, "positive"), positive, count)}
+        noise = uniform(mini_batch, "rand_pos_clip")
+        return {"drawn": top_tokens(noise, positive, count, ties=noise)}
 
     def token_weight(self, update: base.Update) -> Tensor:
-        return torch.where(update.statistics["drawn"].bool(), 0.0, torch.ones_like(update.advantages))
+        return torch.where(update.statistics["drawn"], 0.0, torch.ones_like(update.advantages))

@@ -8,7 +8,8 @@ from stages.surrogate.batch import Update
 
 def clip(ratio: Tensor, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
     """`ratio` held in [1 − clip_low, 1 + clip_high]; widths are numbers or tensors that broadcast to `ratio`."""
-    return torch.maximum(torch.minimum(ratio, torch.as_tensor(1 + clip_high)), torch.as_tensor(1 - clip_low))
+    highest, lowest = (torch.as_tensor(bound, dtype=ratio.dtype) for bound in (1 + clip_high, 1 - clip_low))
+    return torch.maximum(torch.minimum(ratio, highest), lowest)
 
 
 def outside_clip(update: Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
@@ -28,9 +29,9 @@ def clipped_objective(
 
 
 def k3(log_prob: Tensor, reference_log_prob: Tensor) -> Tensor:
-    """Per token, the unbiased, never negative estimate of KL(π ‖ reference): e^d − d − 1, d = ln reference − ln π.
+    """The k3 estimate of KL(π ‖ π_ref) per token in nats: π_ref/π − ln(π_ref/π) − 1 (joschu.net/blog/kl-approx.html).
 
-    J. Schulman, "Approximating KL divergence" (2020); d is held within ±20 and the result below 10, as in verl 0.9.1.
+    The log-ratio is held within ±20 and the estimate below 10, as verl 0.9.1's `low_var_kl` does.
     """
-    difference = (reference_log_prob - log_prob).clamp(-20.0, 20.0)
-    return (difference.exp() - difference - 1).clamp(max=10.0)
+    log_ratio = (reference_log_prob - log_prob).clamp(-20.0, 20.0)
+    return (log_ratio.exp() - log_ratio - 1).clamp(max=10.0)
