@@ -18,6 +18,7 @@ The second half of the first two starts at Lo(p) and returns to ε_std. H is the
 Defaults: the constants above (2602.09782; second-hand transcriptions). p is the current policy's probability; whether
 ε(p) is differentiated is not published: it is not here. Whether `oscillatory` raises or lowers first is not published:
 it lowers.
+Departures: none known.
 Scaling: the schedule runs over the run's own length T.
 Neutral setting: none by these constants (slopes 0 and all widths 0.2 is GRPO).
 """

@@ -6,6 +6,8 @@
 Defaults: ε = 0.2 (not published in 2402.03300; PPO's, and verl 0.9.1's).
 Departures: the paper averages within each response first and subtracts β·KL to a reference policy; here the loss is
 the mean over all tokens and there is no KL term, as in the three papers this suite studies.
+`aggregation: seq-mean-token-mean` replays the paper's average.
+Neutral setting: this is GRPO.
 """
 
 from stages.methods.base import Method

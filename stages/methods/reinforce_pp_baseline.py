@@ -2,7 +2,8 @@
 
     A_t = whiten over all tokens of the batch (R − mean R of the group)
 
-Defaults and departures: as `reinforce_pp`. Because responses differ in length the whitening shifts the mean: a group of
+Defaults: discount 1, as `reinforce_pp`.
+Departures: as `reinforce_pp`. Because responses differ in length the whitening shifts the mean: a group of
 equal rewards gets A ≠ 0 (so does verl 0.9.1).
 Neutral setting: none; the deviation is that of the batch.
 """

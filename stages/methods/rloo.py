@@ -2,6 +2,7 @@
 
     A = R − mean of the others' R = G/(G − 1) · (R − mean R)
 
+Defaults: none to choose.
 Departures: the paper updates on-policy by plain REINFORCE; here PPO's clip stays, as in verl 0.9.1.
 Neutral setting: none; the advantage is not divided by the standard deviation.
 """

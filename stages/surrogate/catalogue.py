@@ -25,7 +25,7 @@ class Entry:
 
 def describe(name: str, method: type[Method], docstring: str) -> Entry:
     """The entry of `method`, whose file's docstring is `docstring`."""
-    papers = re.findall(r"\b\d{4}\.\d{5}\b", docstring)
+    papers = re.findall(r"\b\d{4}\.\d{5}", docstring)
     if not papers:
         raise ValueError(f"{name}: the docstring cites no arXiv id")
     return Entry(
@@ -62,9 +62,11 @@ def shown(value: Any) -> str:
 
 
 def choices_of(method: type[Method], name: str) -> tuple[str, ...]:
-    """The choices of a setting that names a variant; () for any other."""
-    annotation = method.Settings.model_fields[name].annotation
-    return get_args(annotation) if str(get_origin(annotation)) == "typing.Literal" else ()
+    """The choices of a setting that names a variant, the default first; () for any other."""
+    field = method.Settings.model_fields[name]
+    if name == "aggregation" or str(get_origin(field.annotation)) != "typing.Literal":
+        return ()
+    return tuple(sorted(get_args(field.annotation), key=lambda choice: choice != field.default))
 
 
 def asks_for(method: type[Method]) -> tuple[str, ...]:
