@@ -12,6 +12,9 @@ BESIDE = {
     "stages.backend.config": ["stages/backend/agent_loops.yaml"],
     "stages.datasets.fetch": ["data/sources.yaml"],
     "stages.graders.sandbox": ["stages/graders/harness.py"],
+    "stages.reporting.page": [
+        f"stages/reporting/assets/{name}" for name in ("page.css", "core.js", "tables.js", "figures.js", "browser.js")
+    ],
 }
 
 
