@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60.0  # seconds that an answer may take
 SWITCHES = (
     "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking"
@@ -96,13 +97,17 @@ class Tab:
         path.write_bytes(base64.b64decode(shot["data"]))
 
 
+def program() -> str | None:
+    """Path of the browser; None where there is none."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
 @contextmanager
 def chromium(folder: Path) -> Iterator[Tab]:
     """A tab of a fresh browser whose profile lives in `folder`; skips the test where there is no Chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on PATH")
-    command = [program, *SWITCHES, f"--user-data-dir={folder}", "about:blank"]
+    if program() is None:
+        pytest.skip(f"none of {', '.join(PROGRAMS)} on PATH")
+    command = [program(), *SWITCHES, f"--user-data-dir={folder}", "about:blank"]
     browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         port, path = _address(folder / "DevToolsActivePort")

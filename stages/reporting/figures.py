@@ -194,7 +194,7 @@ def svg(figure: Figure, shown: list[str], datasets: dict[str, pd.DataFrame]) -> 
     """The figure on paper: `shown` in colour, with a legend at the side."""
     width = WIDTH if len(figure.panels) == 1 else NARROW
     panels = [panel.properties(width=width) for panel in figure.panels]
-    specification = with_legend(alt.concat(*panels, columns=figure.columns).to_dict(), shown)
+    specification = with_legend(alt.concat(*panels, columns=figure.columns).to_dict(validate=False), shown)
     specification |= {
         "config": {**palette.CONFIG, "background": "white"},
         "params": [{"name": "shown", "value": shown}],

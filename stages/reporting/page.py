@@ -131,7 +131,7 @@ def _content(
 def _specifications(figure: Figure, alt: str) -> list[dict[str, Any]]:
     found = []
     for panel in figure.panels:
-        specification = with_legend(panel.properties(width="container").to_dict(), None)
+        specification = with_legend(panel.properties(width="container").to_dict(validate=False), None)
         specification.pop("config")
         found.append({**specification, "data": {"name": figure.data}, "description": f"{panel.title}. {alt}"})
     return found

@@ -67,48 +67,49 @@ def _kinds(results: Results) -> str:
 
 def _scores(results: Results, found: dict[str, pd.DataFrame]) -> Table:
     gain = {(row.method, row.benchmark): interval(row, sign=True) for row in found["gains"].itertuples()}
-    counts, methods = found["samples"], found["scores_by_method"]
-    groups = []
+    scores = {(row.method, row.benchmark, row.metric, row.k): row for row in found["scores_by_method"].itertuples()}
+    sampled = dict(list(found["samples"].groupby(["method", "benchmark"])))
+    groups = _average(found["averages"], gain)
     for benchmark, k in results.plan.benchmarks.items():
-        if not (methods["benchmark"] == benchmark).any():
+        ran = [model for model in results.models if (model, benchmark) in sampled]
+        if not ran:
             groups.append((f"{benchmark}: not run (the reason is given at the top)", []))
             continue
         rows = []
-        for method in results.models:
-            own = methods[(methods["method"] == method) & (methods["benchmark"] == benchmark)]
-            if own.empty:
-                rows.append([method, "not run", *[MISSING] * 4])
+        for model in results.models:
+            if model not in ran:
+                rows.append([model, "not run", *[MISSING] * 4])
                 continue
-            average = next(own[own["metric"] == "avg"].itertuples())
-            at_k = next(own[(own["metric"] == "pass") & (own["k"] == k)].itertuples())
-            sampled = counts[(counts["method"] == method) & (counts["benchmark"] == benchmark)]
-            truncated = 100 * sampled["truncated"].sum() / sampled["samples"].sum()
-            lengths = [number(sampled["mean_length"].mean(), 1), number(truncated, 1)]
-            rows.append([method, interval(average), interval(at_k), gain.get((method, benchmark), MISSING), *lengths])
-        problems = counts[counts["benchmark"] == benchmark]["problems"]
-        groups.append((f"{benchmark}: k = {k}, {problems.iloc[0]} problems", rows))
-    overall = list(found["averages"].itertuples())
-    if overall:
-        ran = max(row.benchmarks for row in overall)
-        rows = [
-            [row.method, interval(row), MISSING, gain.get((row.method, AVERAGE), MISSING), MISSING, MISSING]
-            for row in overall
-            if row.benchmarks == ran
-        ]
-        groups.append((f"average of the {ran} benchmarks that ran", rows))
+            both = [interval(scores[model, benchmark, metric, k]) for metric in ("avg", "pass")]
+            counts = sampled[model, benchmark]
+            truncated = 100 * counts["truncated"].sum() / counts["samples"].sum()
+            lengths = [number(counts["mean_length"].mean(), 1), number(truncated, 1)]
+            rows.append([model, *both, gain.get((model, benchmark), MISSING), *lengths])
+        problems = sampled[ran[0], benchmark]["problems"].iloc[0]
+        groups.append((f"{benchmark}: k = {k}, {problems} problems", rows))
     header = ["method", "avg@k, %", "pass@k, %", f"gain over {REFERENCE}, points", "length, tokens", "truncated, %"]
     return Table("scores", "avg@k and unbiased pass@k by benchmark and method; gains are in avg@k", header, groups)
+
+
+def _average(averages: pd.DataFrame, gain: dict[tuple[str, str], str]) -> list[tuple[str, list[list[str]]]]:
+    """The group that comes first: the average of the benchmarks that ran, for the models that have all of them."""
+    if averages.empty:
+        return []
+    ran = averages["benchmarks"].max()
+    rows = [
+        [row.method, interval(row), MISSING, gain.get((row.method, AVERAGE), MISSING), MISSING, MISSING]
+        for row in averages[averages["benchmarks"] == ran].itertuples()
+    ]
+    return [(f"average of the {ran} benchmarks that ran", rows)]
 
 
 def _by_run(runs: pd.DataFrame) -> Table:
     groups = []
     for benchmark, rows in runs.groupby("benchmark", sort=False):
         largest = rows["k"].max()
-        lines = []
-        for run, own in rows.groupby("run", sort=False):
-            average = next(own[own["metric"] == "avg"].itertuples())
-            at_k = next(own[(own["metric"] == "pass") & (own["k"] == largest)].itertuples())
-            lines.append([run, interval(average), interval(at_k)])
+        found = {(row.run, row.metric, row.k): interval(row) for row in rows.itertuples()}
+        names = rows["run"].unique()
+        lines = [[run, *(found[run, metric, largest] for metric in ("avg", "pass"))] for run in names]
         groups.append((f"{benchmark}: k = {largest}", lines))
     return Table(
         "scores_by_run",

@@ -50,7 +50,7 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
 def _table(name: str, caption: str, verdicts: pd.DataFrame, folded: bool = False) -> Table:
     """A group a paper and table; a row a published number."""
     groups = []
-    for (paper, place), rows in verdicts.groupby(["paper", "table"], sort=False):
+    for (paper, place), rows in verdicts.groupby(["paper", "table"], sort=False, dropna=False):
         lines = []
         for row in rows.itertuples():
             ours = (
@@ -77,7 +77,7 @@ def _differences(differences: pd.DataFrame) -> Table:
             f"{paper}: {benchmark}",
             [[row.field, printed(row.ours), printed(row.theirs), _plain(row.known)] for row in rows.itertuples()],
         )
-        for (paper, benchmark), rows in differences.groupby(["paper", "benchmark"], sort=False)
+        for (paper, benchmark), rows in differences.groupby(["paper", "benchmark"], sort=False, dropna=False)
     ]
     caption = "Where our protocol differs from a paper's, field by field"
     return Table("protocol_differences", caption, ["field", "ours", "theirs", "known"], groups, words=4, folded=True)

@@ -11,7 +11,7 @@
     T: "timeout; another grader disagrees", E: "grader failed; another grader disagrees",
   };
   const FILTERS = {
-    all: { title: "all problems", test: () => true },
+    all: { title: "all", test: () => true },
     wrong: { title: "with wrong samples", test: (mark) => !"1R".includes(mark) },
     right: { title: "with right samples", test: (mark) => "1R".includes(mark) },
     disagree: { title: "where graders disagree", test: (mark) => "RWNTE".includes(mark) },
@@ -59,7 +59,7 @@
     const stored = new Map(texts.rows.map((row) => [row[0] * k + row[1], row]));
     const last = Math.min(from + PAGE, found.length);
     status.textContent =
-      `${found.length} of ${index.problems.length} problems ${FILTERS[filter.value].title}` +
+      `${found.length} of ${index.problems.length} problems` + (filter.value === "all" ? "" : ` ${FILTERS[filter.value].title}`) +
       (found.length > PAGE ? `, ${from + 1} to ${last} shown` : "") + `. Judged by ${index.grader}` +
       (index.alternatives.length ? `, compared with ${index.alternatives.join(", ")}` : "") +
       `. Texts of ${texts.rows.length} of ${texts.total} samples are beside this page.`;

@@ -49,7 +49,10 @@
 
   const panels = [...document.querySelectorAll(".panel")];
   const near = new IntersectionObserver(
-    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+    async (entries) => {
+      await Promise.all(entries.filter((entry) => entry.isIntersecting).map((entry) => draw(entry.target)));
+      performance.mark("drawn-first"); // the first of these marks is of what the window shows first
+    },
     { rootMargin: "300px" },
   );
   panels.forEach((panel) => near.observe(panel));
@@ -60,6 +63,7 @@
       await draw(waiting);
       later(next);
     } else {
+      performance.mark("drawn-all");
       document.documentElement.dataset.drawn = "all";
     }
   };

@@ -1,0 +1,39 @@
+"""How verdicts and protocol differences are shown; drawing them is not the report's part."""
+
+import pandas as pd
+
+from stages.reporting import markdown
+from stages.reporting.load import load
+from stages.reporting.published import VERDICT_COLUMNS, Comparison
+from stages.reporting.verdicts import verdicts_section
+from tests.report_results import write_results
+
+GAIN = dict(headline=True, quantity="gain over GRPO", paper="PAR", table="Table 2", method="par", variant="Entropy-guided",
+            benchmark="average", metric="avg", k=64, published=3.5, evidence="first-hand", ours=3.0, difference=-0.5,
+            half_width=1.25, seeds=3, verdict="reproduced within ±1.2", reason="")  # fmt: skip
+SCORE = GAIN | dict(headline=False, quantity="score", benchmark="aime24", published=34.38, ours=20.0, difference=-14.38,
+                    half_width=None, k=None, verdict="not comparable", reason="The prompt differs.")  # fmt: skip
+DIFFERENCES = pd.DataFrame(
+    [dict(paper="PAR", benchmark="aime24", field="prompt", ours="boxed", theirs=None, known=False)]
+)
+
+
+def section(tmp_path, rows: list[dict], differences: pd.DataFrame | None) -> str:
+    setting = {"model": "M", "train_data": "D"}
+    write_results(tmp_path, published=setting)
+    comparison = Comparison(pd.DataFrame(rows, columns=VERDICT_COLUMNS), differences)
+    return markdown.render("title", "summary", [verdicts_section(load(tmp_path, "smoke"), comparison)])
+
+
+def test_headline_verdicts_come_first_with_their_reasons(tmp_path):
+    text = section(tmp_path, [SCORE, GAIN], DIFFERENCES)
+    assert "Verdicts: 1 not comparable, 1 reproduced within ±1.2." in text
+    headline, rest = text.index("Headline verdicts"), text.index("Published numbers beside ours, benchmark by")
+    gain = text.index("| reproduced within ±1.2 | · | 3.50 | 3.0 ± 1.2 | −0.5 |")
+    score = text.index("| not comparable | The prompt differs. | 34.38 | 20.0 | −14.4 |")
+    assert headline < gain < rest < score
+    assert "| prompt | boxed | none | False |" in text
+
+
+def test_setting_without_published_numbers_says_so(tmp_path):
+    assert "There is no published number of this setting" in section(tmp_path, [], None)
