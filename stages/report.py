@@ -39,8 +39,8 @@ def build_report(results: Path, profile: str, published_table: Path) -> None:
     loaded = load(results, profile)
     found = measure(loaded)
     compared = published.compare(loaded, published_table)
-    drawn = figures.draw(loaded, found["scores_by_method"], found["gains"], found["prices"])
-    datasets = figures.data(loaded, found["scores_by_method"], found["gains"], found["prices"])
+    datasets = figures.data(loaded, found["scores_by_method"], found["gains"], found["prices"], compared)
+    drawn = figures.draw(loaded, datasets, found["scores_by_method"], found["gains"])
     title, summary = f"Entropy methods, profile {profile}", content.summary(loaded)
     sections = content.sections(loaded, found, compared)
     with output_folder(results / profile / "report") as folder:

@@ -2,8 +2,10 @@
 
 import pandas as pd
 
-from stages.reporting import markdown
+from stages.report import measure
+from stages.reporting import figures, markdown
 from stages.reporting.load import load
+from stages.reporting.palette import PRINT
 from stages.reporting.published import VERDICT_COLUMNS, Comparison
 from stages.reporting.verdicts import verdicts_section
 from tests.report_results import write_results
@@ -37,3 +39,25 @@ def test_headline_verdicts_come_first_with_their_reasons(tmp_path):
 
 def test_setting_without_published_numbers_says_so(tmp_path):
     assert "There is no published number of this setting" in section(tmp_path, [], None)
+
+
+def test_headline_verdicts_are_drawn_with_their_half_widths(tmp_path):
+    write_results(tmp_path)
+    results = load(tmp_path, "smoke")
+    rows = [
+        GAIN,
+        GAIN | {"method": "steer", "verdict": "inconclusive"},
+        GAIN | {"method": "no", "half_width": None},
+        SCORE,
+    ]
+    comparison = Comparison(pd.DataFrame(rows, columns=VERDICT_COLUMNS), None)
+    found = measure(results)
+    tables = [found[name] for name in ("scores_by_method", "gains", "prices")]
+    datasets = figures.data(results, *tables, comparison)
+    drawn = figures.draw(results, datasets, *tables[:2])
+    assert [tuple(row) for row in datasets["verdicts"][["value", "low", "high", "verdict"]].to_numpy()] == [
+        (-0.5, -1.75, 0.75, "reproduced"),
+        (-0.5, -1.75, 0.75, "inconclusive"),
+    ]
+    text = figures.svg(drawn["verdicts"], ["grpo"], datasets)
+    assert text.count(PRINT["series-2"]) == 2 and PRINT["series-1"] not in text  # one interval and dot, none refuted

@@ -72,7 +72,9 @@ def rows(
     origin: bool = False,
 ) -> alt.LayerChart:
     """A row a model: `value` as a dot, `low` to `high` as a line; with `origin` a rule at zero."""
-    y = alt.Y("method:N", title=None, sort=models, scale=alt.Scale(domain=models), axis=alt.Axis(grid=False))
+    y = alt.Y(
+        "method:N", title=None, sort=models, scale=alt.Scale(domain=models), axis=alt.Axis(grid=False, labelLimit=150)
+    )
     x = alt.X("value:Q", title=x_title, scale=alt.Scale(zero=origin, nice=True), axis=alt.Axis(tickCount=5))
     base = alt.Chart(alt.NamedData(data)).encode(y=y, color=_colour(styles, legend=False))
     if only:

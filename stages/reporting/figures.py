@@ -14,6 +14,7 @@ import vl_convert
 
 from stages.reporting import charts, palette
 from stages.reporting.load import BASE, Results
+from stages.reporting.published import Comparison
 from stages.reporting.tables import AVERAGE, REFERENCE
 
 CLASSES = {
@@ -41,6 +42,7 @@ PROGRESS = {
 }
 SIGNED = {"log_prob_correct", "log_prob_incorrect", "log_prob_gap"}
 CROWD = 8  # of more models than this not all are drawn in colour at first
+VERDICTS = {"reproduced": palette.variable("series-2"), "not reproduced": palette.variable("series-1")}  # others grey
 WIDTH, NARROW = 470, 300  # pixels of a panel on paper, alone and beside others
 
 
@@ -53,8 +55,10 @@ class Figure:
     columns: int = 2
 
 
-def draw(results: Results, methods: pd.DataFrame, gains: pd.DataFrame, prices: pd.DataFrame) -> dict[str, Figure]:
-    """Name -> figure; arguments are `tables.by_method`, `tables.gains` and `tables.prices`."""
+def draw(
+    results: Results, datasets: dict[str, pd.DataFrame], methods: pd.DataFrame, gains: pd.DataFrame
+) -> dict[str, Figure]:
+    """Name -> figure; arguments are `data`'s result, `tables.by_method` and `tables.gains`."""
     styles = palette.styles(results.models, REFERENCE, BASE)
     present = {*results.steps.columns, *(["log_prob_gap"] if "log_prob_correct" in results.steps else [])}
     whole = alt.Scale(domain=[0, results.plan.train.steps], nice=False)
@@ -82,9 +86,18 @@ def draw(results: Results, methods: pd.DataFrame, gains: pd.DataFrame, prices: p
     panels = [
         charts.points("prices", styles, ending, alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False)), title)
         for column, title in against.items()
-        if prices[column].notna().any() and prices["entropy"].notna().any()
+        if datasets["prices"][["entropy", column]].notna().all(axis=1).any()
     ]
-    return drawn | ({"entropy_against": Figure(panels, "prices")} if panels else {})
+    drawn |= {"entropy_against": Figure(panels, "prices")} if panels else {}
+    verdicts = datasets.get("verdicts", pd.DataFrame())
+    if len(verdicts):
+        colours = {
+            row.method: (VERDICTS.get(row.verdict, palette.variable("muted")), [], 1.8) for row in verdicts.itertuples()
+        }
+        names = list(colours)
+        panel = charts.rows("verdicts", colours, "ours less published", "points", models=names, origin=True)
+        drawn["verdicts"] = Figure([panel], "verdicts")
+    return drawn
 
 
 def _scores(results: Results, styles: charts.Styles, methods: pd.DataFrame, gains: pd.DataFrame) -> dict[str, Figure]:
@@ -131,7 +144,9 @@ def own_columns(steps: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
-def data(results: Results, methods: pd.DataFrame, gains: pd.DataFrame, prices: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def data(
+    results: Results, methods: pd.DataFrame, gains: pd.DataFrame, prices: pd.DataFrame, compared: Comparison | None
+) -> dict[str, pd.DataFrame]:
     """Name -> the rows that figures draw, rounded to five digits; GRPO first, so that the others are drawn over it."""
     steps = results.steps.copy()
     if "log_prob_correct" in steps:
@@ -152,11 +167,23 @@ def data(results: Results, methods: pd.DataFrame, gains: pd.DataFrame, prices: p
         "gains": gains[["method", "benchmark", *percent]].assign(**{name: 100 * gains[name] for name in percent}),
         "prices": prices[["method", "entropy", "score", "distinct_1_to_5"]].assign(score=100 * prices["score"]),
     }  # fmt: skip
+    if compared is not None:
+        found["verdicts"] = _headline(compared.verdicts)
     order = {name: place for place, name in enumerate([REFERENCE, *results.models])}
     return {
         name: table.sort_values("method", key=lambda column: column.map(order), kind="stable").map(_rounded)
         for name, table in found.items()
     }
+
+
+def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The headline's differences with their half widths, a row each that was judged; `method` names the row."""
+    rows = verdicts[verdicts["headline"].astype(bool) & verdicts["half_width"].notna()]
+    names = [f"{row.method}, {row.benchmark}: {row.paper}, {row.table}, {row.variant}" for row in rows.itertuples()]
+    difference, half = rows["difference"].astype(float), rows["half_width"].astype(float)
+    kind = rows["verdict"].str.replace(" within.*", "", regex=True)  # the width stands in the picture
+    found = {"method": names, "value": difference, "low": difference - half, "high": difference + half, "verdict": kind}
+    return pd.DataFrame(found)
 
 
 def _rounded(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.reporting.blocks import Section, Table, Text
+from stages.reporting.blocks import Picture, Section, Table, Text
 from stages.reporting.load import Results
 from stages.reporting.numbers import MISSING, number, printed, signed
 from stages.reporting.published import Comparison
@@ -36,6 +36,10 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
     if len(counted):
         blocks.append(Text(f"Verdicts: {', '.join(f'{count} {verdict}' for verdict, count in counted.items())}."))
     headline = verdicts["headline"].astype(bool)
+    if (headline & verdicts["half_width"].notna()).any():
+        words = "Ours less published with its half width, a row a headline verdict; the numbers are in the table."
+        shown = "Ours less published with its half width: green where reproduced, orange where not, else grey."
+        blocks.append(Picture("verdicts", words, shown))
     if headline.any():
         caption = "Headline verdicts: gains over GRPO and averages"
         blocks.append(_table("verdicts_headline", caption, verdicts[headline]))

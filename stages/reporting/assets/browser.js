@@ -102,7 +102,7 @@
     }
     const [, , text, extracted, tokens, stop, judged] = row;
     const answer = extracted === null ? "no answer found" : `answer read: ${extracted}`;
-    head.append(` — ${answer}; ${tokens} tokens, stopped by ${stop}; ${judged}`);
+    head.append(` — ${answer}; ${tokens} tokens, ${stop === "length" ? "cut off at the limit" : "ended by itself"}${judged === "graded" ? "" : `; ${judged}`}`);
     article.append(element("pre", { tabIndex: 0 }, text));
     return article;
   }
