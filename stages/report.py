@@ -18,6 +18,7 @@ from stages.reporting import (
     browse,
     compare,
     content,
+    datasets,
     figures,
     hours,
     latex,
@@ -39,17 +40,17 @@ def build_report(results: Path, profile: str, published_table: Path) -> None:
     loaded = load(results, profile)
     found = measure(loaded)
     compared = published.compare(loaded, published_table)
-    datasets = figures.data(loaded, found["scores_by_method"], found["gains"], found["prices"], compared)
-    drawn = figures.draw(loaded, datasets, found["scores_by_method"], found["gains"])
+    drawable = datasets.data(loaded, found["scores_by_method"], found["gains"], found["prices"], compared)
+    drawn = figures.draw(loaded, drawable, found["scores_by_method"], found["gains"])
     title, summary = f"Entropy methods, profile {profile}", content.summary(loaded)
     sections = content.sections(loaded, found, compared)
     with output_folder(results / profile / "report") as folder:
         write_json(folder / "metrics.json", metrics.metrics(loaded, found["scores_by_run"]))
         write_text(folder / "report.md", markdown.render(title, summary, sections))
-        write_text(folder / "index.html", page.render(title, summary, sections, loaded, drawn, datasets))
+        write_text(folder / "index.html", page.render(title, summary, sections, loaded, drawn, drawable))
         browse.write(loaded, results / profile, folder / "samples")
         for name, figure in drawn.items():
-            write_text(folder / "figures" / f"{name}.svg", figures.svg(figure, figures.preselected(loaded), datasets))
+            write_text(folder / "figures" / f"{name}.svg", figures.svg(figure, figures.preselected(loaded), drawable))
         for name, table in {**found, **metrics.compared(compared)}.items():
             write_text(folder / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
         for name, table in metrics.curves(loaded).items():

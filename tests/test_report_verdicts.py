@@ -4,6 +4,7 @@ import pandas as pd
 
 from stages.report import measure
 from stages.reporting import figures, markdown
+from stages.reporting.datasets import data
 from stages.reporting.load import load
 from stages.reporting.palette import PRINT
 from stages.reporting.published import VERDICT_COLUMNS, Comparison
@@ -29,7 +30,7 @@ def section(tmp_path, rows: list[dict], differences: pd.DataFrame | None) -> str
 
 def test_headline_verdicts_come_first_with_their_reasons(tmp_path):
     text = section(tmp_path, [SCORE, GAIN], DIFFERENCES)
-    assert "Verdicts: 1 not comparable, 1 reproduced within ±1.2." in text
+    assert "Verdicts: 1 not comparable, 1 reproduced." in text
     headline, rest = text.index("Headline verdicts"), text.index("Published numbers beside ours, benchmark by")
     gain = text.index("| reproduced within ±1.2 | · | 3.50 | 3.0 ± 1.2 | −0.5 |")
     score = text.index("| not comparable | The prompt differs. | 34.38 | 20.0 | −14.4 |")
@@ -53,11 +54,11 @@ def test_headline_verdicts_are_drawn_with_their_half_widths(tmp_path):
     comparison = Comparison(pd.DataFrame(rows, columns=VERDICT_COLUMNS), None)
     found = measure(results)
     tables = [found[name] for name in ("scores_by_method", "gains", "prices")]
-    datasets = figures.data(results, *tables, comparison)
-    drawn = figures.draw(results, datasets, *tables[:2])
-    assert [tuple(row) for row in datasets["verdicts"][["value", "low", "high", "verdict"]].to_numpy()] == [
+    drawable = data(results, *tables, comparison)
+    drawn = figures.draw(results, drawable, *tables[:2])
+    assert [tuple(row) for row in drawable["verdicts"][["value", "low", "high", "verdict"]].to_numpy()] == [
         (-0.5, -1.75, 0.75, "reproduced"),
         (-0.5, -1.75, 0.75, "inconclusive"),
     ]
-    text = figures.svg(drawn["verdicts"], ["grpo"], datasets)
+    text = figures.svg(drawn["verdicts"], ["grpo"], drawable)
     assert text.count(PRINT["series-2"]) == 2 and PRINT["series-1"] not in text  # one interval and dot, none refuted

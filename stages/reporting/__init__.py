@@ -4,7 +4,7 @@ plan.py, grades.py, load.py    the declared runs' files -> checked settings, ste
 estimates.py, tables.py        steps and verdicts -> scores with intervals, gains, counts, prices (pure)
 published.py                   published numbers beside ours
 palette.py, charts.py          colours; the three kinds of panel
-figures.py                     tables -> figures, for the page and as SVG
+datasets.py, figures.py        tables -> what figures draw -> figures, for the page and as SVG
 numbers.py, blocks.py          how numbers are printed; what a report is made of
 content.py                     everything -> the report's sections, in reading order (pure):
                                trust.py, training.py, scores.py, verdicts.py, price.py

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stages.reporting.blocks import Room, Section, Text
-from stages.reporting.figures import own_columns
+from stages.reporting.datasets import own_columns
 from stages.reporting.load import Results
 from stages.reporting.numbers import number
 from stages.reporting.price import price_section

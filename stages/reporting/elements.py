@@ -6,6 +6,8 @@ import re
 from stages.reporting.blocks import Notices, Picture, Room, Section, Table, Text
 from stages.reporting.figures import Figure
 
+SENTENCE = 40  # characters from which on a column needs room to be read
+
 
 def inline(text: str) -> str:
     """Escaped text with `code` between backticks."""
@@ -57,10 +59,12 @@ def _picture(picture: Picture, figure: Figure) -> str:
 
 
 def _table(table: Table) -> str:
-    kind = ["word" if i < table.words else "" for i in range(len(table.header))]
+    longest = [max((len(row[i]) for _, rows in table.groups for row in rows), default=0) for i in range(table.words)]
+    kind = [' class="word long"' if length > SENTENCE else ' class="word"' for length in longest]
+    kind += [""] * (len(table.header) - table.words)
 
     def cell(tag: str, text: str, i: int, scope: str = "") -> str:
-        return f"<{tag}{' class=word' if kind[i] else ''}{scope}>{inline(text)}</{tag}>"
+        return f"<{tag}{kind[i]}{scope}>{inline(text)}</{tag}>"
 
     head = "".join(cell("th", text, i, ' scope="col"') for i, text in enumerate(table.header))
     bodies = []

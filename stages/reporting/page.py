@@ -14,7 +14,8 @@ import vl_convert
 
 from stages.reporting import elements, latex, palette
 from stages.reporting.blocks import Picture, Section
-from stages.reporting.figures import Figure, preselected, records, with_legend
+from stages.reporting.datasets import records
+from stages.reporting.figures import Figure, preselected, with_legend
 from stages.reporting.load import BASE, Results
 from stages.reporting.tables import REFERENCE
 
@@ -36,7 +37,7 @@ def render(
     figures: dict[str, Figure],
     datasets: dict[str, pd.DataFrame],
 ) -> str:
-    """The page. `figures` and `datasets` are those of `figures.draw` and `figures.data`."""
+    """The page. `figures` and `datasets` are those of `figures.draw` and `datasets.data`."""
     first, *others = (elements.section(section, figures) for section in sections)
     body = "\n".join([first, _selector(results), *others])
     return _document(title, summary, sections, body, _content(results, sections, figures, datasets), SCRIPTS)

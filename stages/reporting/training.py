@@ -2,7 +2,7 @@
 
 from stages.reporting import tables
 from stages.reporting.blocks import Picture, Section, Table, Text
-from stages.reporting.figures import CLASSES, own_columns
+from stages.reporting.datasets import CLASSES, own_columns
 from stages.reporting.load import Results
 from stages.reporting.numbers import number
 from stages.reporting.tables import REFERENCE

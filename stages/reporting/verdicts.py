@@ -32,7 +32,8 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
     if verdicts.empty:
         blocks.append(Text("There is no published number of this setting for the declared methods and benchmarks."))
         return Section("published", "Published numbers beside ours", blocks)
-    counted = verdicts["verdict"].replace("", pd.NA).dropna().value_counts(sort=False)
+    kinds = verdicts["verdict"].str.replace(" within.*", "", regex=True)  # the width is each row's own
+    counted = kinds[kinds != ""].value_counts(sort=False)
     if len(counted):
         blocks.append(Text(f"Verdicts: {', '.join(f'{count} {verdict}' for verdict, count in counted.items())}."))
     headline = verdicts["headline"].astype(bool)
@@ -44,7 +45,7 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
         caption = "Headline verdicts: gains over GRPO and averages"
         blocks.append(_table("verdicts_headline", caption, verdicts[headline]))
     if (~headline).any():
-        caption = "Published numbers beside ours, benchmark by benchmark; sources are in tables/published.csv"
+        caption = "Published numbers beside ours, benchmark by benchmark"
         blocks.append(_table("verdicts", caption, verdicts[~headline], folded=bool(headline.any())))
     if compared.differences is not None and len(compared.differences):
         blocks.append(_differences(compared.differences))
