@@ -107,15 +107,10 @@ def _texts(folder: Path, benchmark: str, run: str, graded: Graded) -> dict[str, 
 
 def _extracted(path: Path, wanted: set[str]) -> dict[tuple[str, int], str | None]:
     """(id, repeat) -> the answer that the grader read; empty where the table has no such column."""
-    if "extracted" not in pyarrow.parquet.read_schema(path).names:
+    if not wanted or "extracted" not in pyarrow.parquet.read_schema(path).names:
         return {}
-    table = (
-        pyarrow.parquet.read_table(path, columns=["id", "repeat", "extracted"], filters=[("id", "in", sorted(wanted))])
-        if wanted
-        else None
-    )
-    if table is None:
-        return {}
+    chosen = [("id", "in", sorted(wanted))]
+    table = pyarrow.parquet.read_table(path, columns=["id", "repeat", "extracted"], filters=chosen)
     names, repeats, answers = (table[name].to_pylist() for name in ("id", "repeat", "extracted"))
     return dict(zip(zip(names, repeats), answers))
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stages.reporting import browse
 from stages.reporting.blocks import Room, Section, Text
 from stages.reporting.datasets import own_columns
 from stages.reporting.load import Results
@@ -52,7 +53,8 @@ def _samples(results: Results) -> Section:
     folder = f"results/{results.plan.profile}"
     text = (
         "Every verdict can be looked up here, problem by problem. The texts beside this page (`samples/`) are capped:"
-        f" each run's first ones, up to a size. All texts are in `{folder}/samples/<run>/<benchmark>.jsonl`, all"
+        f" each run's first ones, up to {browse.FILE_BYTES // 1024} KiB a benchmark, and of a long one its beginning and"
+        f" its end ({browse.TEXT_CHARACTERS:,} characters). All texts are in `{folder}/samples/<run>/<benchmark>.jsonl`, all"
         f" verdicts in `{folder}/grades/<run>/<benchmark>.parquet`."
     )
     return Section("browse", "Every sample", [Text(text), Room("browser")] if results.grades else [Text(text)])
