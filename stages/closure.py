@@ -14,6 +14,9 @@ BESIDE = {
     "stages.graders.sandbox": [
         f"stages/graders/inside/{name}.py" for name in ("connection", "supervisor", "values", "worker")
     ],
+    "stages.reporting.page": [
+        f"stages/reporting/assets/{name}" for name in ("page.css", "core.js", "tables.js", "figures.js", "browser.js")
+    ],
 }
 
 

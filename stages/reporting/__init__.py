@@ -1,14 +1,16 @@
-"""The rooms of the report.
+"""The rooms of the report, in the order in which results go through them.
 
-load.py       the declared runs' files -> checked tables of steps and samples
-published.py  published numbers of a profile's setting
-tables.py     steps and samples -> scores, intervals and gains (pure)
-figures.py    tables -> SVG
-blocks.py     what a report is made of: texts, notices, tables, pictures
-content.py    everything -> the report's sections, in reading order (pure)
-training.py   the sections on training and schedules
-scores.py     the sections on scores, ours and published
-numbers.py    how numbers are printed
-page.py       sections -> index.html
-markdown.py   sections -> report.md
+plan.py, grades.py, load.py    the declared runs' files -> checked settings, steps and verdicts
+estimates.py, tables.py        steps and verdicts -> scores with intervals, gains, counts, prices (pure)
+published.py                   published numbers beside ours
+palette.py, charts.py          colours; the three kinds of panel
+datasets.py, figures.py        tables -> what figures draw -> figures, for the page and as SVG
+numbers.py, blocks.py          how numbers are printed; what a report is made of
+content.py                     everything -> the report's sections, in reading order (pure):
+                               trust.py, training.py, scores.py, verdicts.py, price.py
+elements.py, page.py, assets/  sections -> index.html
+browse.py, hours.py            side files that the page loads on demand
+markdown.py, latex.py          sections -> report.md, tables/*.tex
+metrics.py                     what DVC compares between commits
+compare.py                     two reports side by side
 """

@@ -19,10 +19,11 @@ class Notices:
 class Table:
     """Groups of rows under one header. A group's name may be empty; the first cell of a row is its header.
 
-    `words` counts the leading columns that hold words (set left); the others hold numbers (set right). `folded` tables
-    are shown on demand.
+    `name` is that of `tables/<name>.tex`. `words` counts the leading columns that hold words (set left); the others
+    hold numbers (set right). `folded` tables are shown on demand.
     """
 
+    name: str
     caption: str
     header: list[str]
     groups: list[tuple[str, list[list[str]]]]
@@ -37,6 +38,13 @@ class Picture:
     name: str
     alt: str
     caption: str
+
+
+@dataclass(frozen=True)
+class Room:
+    """A place that the page fills on demand from side files: `browser` or `hours`. Nothing on paper."""
+
+    name: str
 
 
 @dataclass(frozen=True)

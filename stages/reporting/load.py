@@ -1,6 +1,6 @@
 """The declared runs' files as checked tables. Nothing that is not declared is read; strays are only named."""
 
-from collections.abc import Iterable
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,17 @@ from typing import Any
 import pandas as pd
 
 from stages.files import InputError, read_json, read_jsonl
-from stages.statistics import avg_at_k
+from stages.reporting.grades import Graded, read_grades
+from stages.reporting.plan import Plan, read_plan
 
 BASE = "base"
+FACTS = ("seed", "model_sha256", "protocol")  # what stands in versions.json beside versions of packages
+MEASURED = ("entropy", "reward", "response_length", "clip_fraction_high", "clip_fraction_low")  # at every step
 
 
 @dataclass(frozen=True)
 class Run:
-    """One trained model, or the base model (method `base`, seed None)."""
+    """One trained model; or a model that the suite did not train (the base model, a released one): seed None."""
 
     name: str
     method: str
@@ -27,71 +30,54 @@ class Results:
     """All that the report is made of.
 
     `steps` has a row a run and step: run, method, seed, step, the measurements, and the method's own under `method.`.
-    `samples` has a row a sample: run, method, seed, benchmark, id, repeat, level, length (tokens), correct, status,
-    stop_reason, grader, grader_version. `not_run` maps
-    (run, benchmark) to the reason. `versions` has a column a run and stage. `strays` are folders, from the root.
+    `grades` maps (run, benchmark) to the verdicts, in the order of runs and benchmarks; `not_run` to the reason why
+    there are none. `versions` maps (run, stage) to package versions; `data` is the data's manifest. `strays` are
+    folders, from the root.
     """
 
-    settings: dict[str, Any]
+    plan: Plan
     runs: list[Run]
     steps: pd.DataFrame
-    samples: pd.DataFrame
+    grades: dict[tuple[str, str], Graded]
     not_run: dict[tuple[str, str], str]
     versions: dict[tuple[str, str], dict[str, str]]
+    data: dict[str, dict[str, Any]]
     strays: list[str]
 
     @property
-    def profile(self) -> str:
-        return self.settings["profile"]
-
-    @property
-    def trained(self) -> list[Run]:
-        return [run for run in self.runs if run.name != BASE]
-
-    @property
     def methods(self) -> list[str]:
-        return list(dict.fromkeys(run.method for run in self.trained))
+        return list(dict.fromkeys(run.method for run in self.runs if run.seed is not None))
+
+    @property
+    def models(self) -> list[str]:
+        """The base model, released models and methods, in this order: a row of a table each."""
+        return list(dict.fromkeys(run.method for run in self.runs))
 
 
 def load(results: Path, profile: str) -> Results:
     """Reads `results/<profile>`; InputError names the stage to run when a declared run's file is missing or wrong."""
     folder = results / profile
-    settings = read_json(_present(folder / "plan" / "report.json", "resolve", profile))["settings"]
-    if settings["profile"] != profile:
-        raise InputError(
-            f"plan/report.json is of profile {settings['profile']}, not {profile}: run stage resolve again"
-        )
-    runs = [Run(BASE, BASE, None), *map(_run, settings["runs"])]
-    versions, steps, samples, not_run = {}, [], [], {}
+    plan = read_plan(folder / "plan" / "report.json", profile)
+    runs = [*(Run(name, name, None) for name in (BASE, *plan.released)), *map(_run, plan.runs)]
+    versions, steps, grades, not_run = {}, [], {}, {}
     for run in runs:
-        if run.name != BASE:
-            steps += _steps(folder / "train" / run.name, run, settings["train"]["steps"])
+        if run.seed is not None:
+            steps += _steps(folder / "train" / run.name, run, plan.train.steps)
             versions[run.name, "train"] = _versions(folder / "train" / run.name, "train", run.name)
         versions[run.name, "sample"] = _versions(folder / "samples" / run.name, "sample", run.name)
-        rows, reasons = _grades(folder / "grades" / run.name, run, settings["benchmarks"])
-        samples += rows
+        graded, reasons = _grades(folder / "grades" / run.name, run.name, plan.benchmarks)
+        grades |= graded
         not_run |= reasons
-    columns = [
-        "run",
-        "method",
-        "seed",
-        "benchmark",
-        "id",
-        "repeat",
-        "level",
-        "length",
-        "correct",
-        "status",
-        "stop_reason",
-    ]
+    _one_protocol(folder, grades, versions)
     return Results(
-        settings=settings,
+        plan=plan,
         runs=runs,
         steps=pd.DataFrame(steps),
-        samples=pd.DataFrame(samples, columns=[*columns, "grader", "grader_version"]),
+        grades=grades,
         not_run=not_run,
         versions=versions,
-        strays=_strays(folder, results.name, {run.name for run in runs}),
+        data=read_json(_present(folder / "data" / "manifest.json", "prepare", profile)),
+        strays=_strays(folder, results.name, {run.name for run in runs}, {BASE, *plan.released}),
     )
 
 
@@ -111,7 +97,7 @@ def _versions(folder: Path, stage: str, run: str) -> dict[str, str]:
     return {name: str(value) for name, value in content.items()}
 
 
-def _steps(folder: Path, run: Run, total: int) -> Iterable[dict[str, Any]]:
+def _steps(folder: Path, run: Run, total: int) -> list[dict[str, Any]]:
     path = _present(folder / "steps.jsonl", "train", run.name)
     rows = list(read_jsonl(path))
     if [row.get("step") for row in rows] != list(range(1, total + 1)):
@@ -119,80 +105,65 @@ def _steps(folder: Path, run: Run, total: int) -> Iterable[dict[str, Any]]:
             f"{path} must have the steps 1 to {total} in order: delete the folder and run stage train for {run.name}"
         )
     for number, row in enumerate(rows, 1):
-        for field in ("entropy", "reward", "response_length", "clip_fraction_high", "clip_fraction_low"):
+        own = {f"method.{name}": value for name, value in row.pop("method", {}).items()}
+        row |= own
+        for field in MEASURED:
             if not isinstance(row.get(field), (int, float)):
                 raise InputError(f"{path} line {number}: {field} is missing: run stage train for {run.name}")
-    return [
-        {"run": run.name, "method": run.method, "seed": run.seed}
-        | {name: value for name, value in row.items() if name != "method"}
-        | {f"method.{name}": value for name, value in row.get("method", {}).items()}
-        for row in rows
-    ]
+        for field, value in row.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(
+                    f"{path} line {number}: {field} is {value}, so the training broke: run stage train for {run.name}"
+                )
+    return [{"run": run.name, "method": run.method, "seed": run.seed} | row for row in rows]
 
 
 def _grades(
-    folder: Path, run: Run, benchmarks: dict[str, int]
-) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
-    """Rows of all benchmarks that ran, and the reasons of those that did not."""
-    scores = read_json(_present(folder / "scores.json", "grade", run.name))
-    rows, not_run = [], {}
+    folder: Path, run: str, benchmarks: dict[str, int]
+) -> tuple[dict[tuple[str, str], Graded], dict[tuple[str, str], str]]:
+    """Verdicts of all benchmarks that ran, and the reasons of those that did not."""
+    path = _present(folder / "scores.json", "grade", run)
+    scores, graded, not_run = read_json(path), {}, {}
     for benchmark, k in benchmarks.items():
         if benchmark not in scores:
-            raise InputError(
-                f"{folder / 'scores.json'}: benchmark {benchmark} is missing: run stage grade for {run.name}"
-            )
+            raise InputError(f"{path}: benchmark {benchmark} is missing: run stage grade for {run}")
         if scores[benchmark]["status"] != "graded":
-            not_run[run.name, benchmark] = scores[benchmark]["status"].removeprefix("not run:").strip()
+            not_run[run, benchmark] = scores[benchmark]["status"].removeprefix("not run:").strip()
             continue
-        path = _present(folder / f"{benchmark}.jsonl", "grade", run.name)
-        found = [_sample(row, run, benchmark, path) for row in read_jsonl(path)]
-        _check(path, found, k, scores[benchmark], run.name)
-        rows += sorted(found, key=lambda row: (row["id"], row["repeat"]))
-    return rows, not_run
+        table = _present(folder / f"{benchmark}.parquet", "grade", run)
+        graded[run, benchmark] = read_grades(table, scores[benchmark], k, run)
+    return graded, not_run
 
 
-def _sample(row: dict[str, Any], run: Run, benchmark: str, path: Path) -> dict[str, Any]:
-    try:
-        return {
-            "run": run.name,
-            "method": run.method,
-            "seed": run.seed,
-            "benchmark": benchmark,
-            "level": row.get("level"),
-            "length": row["tokens"],
-            **{field: row[field] for field in ("id", "repeat", "status", "stop_reason", "grader", "grader_version")},
-            "correct": bool(row["correct"]),
-        }
-    except KeyError as error:
-        raise InputError(f"{path}: a row has no {error.args[0]!r}: run stage grade for {run.name}")
+def _one_protocol(
+    folder: Path, grades: dict[tuple[str, str], Graded], versions: dict[tuple[str, str], dict[str, str]]
+) -> None:
+    """All runs were asked the same problems under the same protocol and judged by the same grader."""
+    asked = [(run, recorded.get("protocol")) for (run, stage), recorded in versions.items() if stage == "sample"]
+    for run, protocol in asked:
+        if protocol != asked[0][1]:
+            raise InputError(
+                f"{folder / 'samples' / run / 'versions.json'}: sampled under protocol {protocol}, {asked[0][0]} under"
+                f" {asked[0][1]}: run stage sample for {run}"
+            )
+    first: dict[str, tuple[str, Graded]] = {}
+    for (run, benchmark), graded in grades.items():
+        other, reference = first.setdefault(benchmark, (run, graded))
+        path = folder / "grades" / run / f"{benchmark}.parquet"
+        if graded.ids != reference.ids:
+            raise InputError(f"{path}: its problems are not those of {other}: run stages sample and grade for {run}")
+        grader, expected = (f"{g.score.grader} {g.score.grader_version}" for g in (graded, reference))
+        if grader != expected:
+            raise InputError(f"{path}: judged by {grader}, {other} by {expected}: run stage grade for {run}")
+        if set(graded.alternatives) != set(reference.alternatives):
+            raise InputError(f"{path}: its alternative graders are not those of {other}: run stage grade for {run}")
 
 
-def _check(path: Path, rows: list[dict[str, Any]], k: int, scores: dict[str, Any], run: str) -> None:
-    """Every problem has its k samples once, and the lines say what scores.json says."""
-    frame = pd.DataFrame(rows, columns=["id", "repeat", "correct"])
-    problems = frame["id"].nunique()
-    if not problems or frame.duplicated(["id", "repeat"]).any() or (frame.groupby("id").size() != k).any():
-        raise InputError(
-            f"{path}: {len(frame)} rows of {problems} problems are not k = {k} each: run stage grade for {run}"
-        )
-    average = avg_at_k(correctness(frame))
-    if scores["problems"] != problems or abs(scores["avg_at_k"] - average) > 1e-9:
-        raise InputError(
-            f"{path}: {problems} problems with avg@{k} {average:.6g}, but scores.json says {scores['problems']} with "
-            f"{scores['avg_at_k']:.6g}: run stage grade for {run}"
-        )
-
-
-def correctness(samples: pd.DataFrame):
-    """[problems, k] bool array of one run's samples on one benchmark; problems in order of their id."""
-    return samples.pivot(index="id", columns="repeat", values="correct").to_numpy(dtype=bool)
-
-
-def _strays(folder: Path, root: str, declared: set[str]) -> list[str]:
+def _strays(folder: Path, root: str, declared: set[str], untrained: set[str]) -> list[str]:
     found = []
     for part in ("train", "samples", "grades"):
         present = sorted((folder / part).iterdir()) if (folder / part).is_dir() else []
-        allowed = declared - {BASE} if part == "train" else declared
+        allowed = declared - untrained if part == "train" else declared
         # a leading dot is the mark of a folder that is being written
         strays = [path.name for path in present if path.is_dir() and path.name not in allowed and path.name[0] != "."]
         found += [f"{root}/{folder.name}/{part}/{name}" for name in strays]

@@ -1,6 +1,6 @@
 """Sections -> report.md."""
 
-from stages.reporting.blocks import Notices, Picture, Section, Table, Text
+from stages.reporting.blocks import Notices, Picture, Room, Section, Table, Text
 
 
 def render(title: str, summary: str, sections: list[Section]) -> str:
@@ -8,7 +8,8 @@ def render(title: str, summary: str, sections: list[Section]) -> str:
     for section in sections:
         lines += [f"## {section.title}", ""]
         for block in section.blocks:
-            lines += [*_lines(block), ""]
+            if not isinstance(block, Room):  # filled by the page's script
+                lines += [*_lines(block), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

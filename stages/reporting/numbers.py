@@ -36,10 +36,13 @@ def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
     for name, value in settings.items():
         if isinstance(value, dict):
             found |= flat(value, f"{prefix}{name}.")
-        elif isinstance(value, (list, tuple)):
-            found[f"{prefix}{name}"] = ", ".join(map(str, value))
         else:
-            found[f"{prefix}{name}"] = (
-                "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-            )
+            found[f"{prefix}{name}"] = printed(value)
     return found
+
+
+def printed(value: Any) -> str:
+    """A setting's value."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(printed, value))
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

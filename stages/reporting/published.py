@@ -1,16 +1,22 @@
 """Published numbers of a profile's setting, set beside ours. No verdict is drawn here."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from stages.files import InputError
-from stages.reporting.load import Results, correctness
-from stages.reporting.tables import one_model, one_model_pass, over_seeds
+from stages.reporting.estimates import one_model, one_model_pass, over_seeds
+from stages.reporting.load import Results
 
 COLUMNS = (
     "paper arxiv table model train_data method benchmark metric samples metric_as_printed value evidence source".split()
 )
+
+VERDICT_COLUMNS = (
+    "headline quantity paper table method variant benchmark metric k published evidence ours difference half_width seeds"
+    " verdict reason"
+).split()
 
 BENCHMARKS = {
     "aime24": "AIME24",
@@ -38,6 +44,17 @@ METHODS = {
 }
 
 
+class Comparison(NamedTuple):
+    """What the report shows of published numbers.
+
+    `verdicts` has VERDICT_COLUMNS, numbers in points; `verdict` and `reason` are empty where none is drawn.
+    `differences` has the columns paper, benchmark, field, ours, theirs, known: a row a field in which protocols differ.
+    """
+
+    verdicts: pd.DataFrame
+    differences: pd.DataFrame | None
+
+
 def read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path} is missing: restore it from the repository")
@@ -57,51 +74,56 @@ def of_setting(table: pd.DataFrame, model: str, train_data: str) -> pd.DataFrame
     return table[same_model & (table["train_data"].fillna("").map(plain) == plain(train_data))]
 
 
-def beside(results: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """A row a published number of a declared method and benchmark, with ours at the same k in points.
+def compare(results: Results, path: Path) -> Comparison | None:
+    """Published numbers of the profile's setting beside ours; None for a profile that replays no published setting.
 
-    Columns: benchmark, method, paper, table, printed (method as printed), metric (as printed), published, ours, low,
-    high, interval, our_k, evidence, source. avg@k estimates the same at every k, so ours stands at our own k; pass@k
-    does not, so ours is empty unless k or more samples a problem were drawn.
+    avg@k estimates the same at every k, so ours stands at our own k; pass@k does not, so ours is empty unless k or more
+    samples a problem were drawn.
     """
-    setting = results.settings["published"]
-    rows = of_setting(table, setting["model"], setting["train_data"])
+    setting = results.plan.published
+    if setting is None:
+        return None
+    rows = of_setting(read(path), setting.model, setting.train_data)
     found = []
-    for benchmark in results.settings["benchmarks"]:
-        for method in ["base", *results.methods]:
+    for benchmark in results.plan.benchmarks:
+        for method in results.models:
             for paper, place, printed in METHODS.get(method, []):
                 same = (rows["paper"] == paper) & (rows["table"] == place) & (rows["method"] == printed)
                 for row in rows[same & (rows["benchmark"] == BENCHMARKS.get(benchmark))].itertuples():
                     found.append(
                         {
-                            "benchmark": benchmark,
-                            "method": method,
+                            "headline": False,
+                            "quantity": "score",
                             "paper": f"{row.paper} ({row.arxiv})",
                             "table": row.table,
-                            "printed": row.method,
-                            "metric": row.metric_as_printed,
+                            "method": method,
+                            "variant": row.method,
+                            "benchmark": benchmark,
+                            "metric": row.metric,
+                            "k": row.samples,
                             "published": row.value,
-                            **_ours(results, method, benchmark, row.metric, row.samples),
                             "evidence": row.evidence,
-                            "source": row.source,
+                            **_ours(results, method, benchmark, row.metric, row.samples, row.value),
+                            "verdict": "",
+                            "reason": "",
                         }
                     )
-    return pd.DataFrame(found)
+    return Comparison(pd.DataFrame(found, columns=VERDICT_COLUMNS), None)
 
 
-def _ours(results: Results, method: str, benchmark: str, metric: str, k: float) -> dict[str, object]:
+def _ours(
+    results: Results, method: str, benchmark: str, metric: str, k: float, published: float
+) -> dict[str, float | None]:
     """Our number in points for one published one; empty where none can be given."""
-    empty = {"ours": None, "low": None, "high": None, "interval": "none", "our_k": None}
-    samples = results.samples[(results.samples["method"] == method) & (results.samples["benchmark"] == benchmark)]
-    models = [correctness(group) for _, group in samples.groupby("run", sort=False)]
-    if not models:
-        return empty
-    if metric == "pass":
-        if not k <= models[0].shape[1]:  # also when k is not stated (NaN)
-            return empty
-        estimate = over_seeds([one_model_pass(correct, int(k)) for correct in models])
-    else:
-        estimate = over_seeds([one_model(correct) for correct in models])
-    our_k = int(k) if metric == "pass" else models[0].shape[1]
-    points = {"ours": 100 * estimate.value, "low": 100 * estimate.low, "high": 100 * estimate.high}
-    return {**points, "interval": estimate.interval, "our_k": our_k}
+    found = [
+        results.grades[run.name, benchmark].correct
+        for run in results.runs
+        if run.method == method and (run.name, benchmark) in results.grades
+    ]
+    known = bool(found) and (metric != "pass" or k <= found[0].shape[1])  # an unstated k is NaN, and no k
+    if not known:
+        return {"ours": None, "difference": None, "half_width": None, "seeds": len(found)}
+    estimates = [one_model_pass(correct, int(k)) if metric == "pass" else one_model(correct) for correct in found]
+    ours, low, high, *_ = over_seeds(estimates)
+    numbers = {"ours": 100 * ours, "difference": 100 * ours - published, "half_width": 100 * (high - low) / 2}
+    return {**numbers, "seeds": len(found)}

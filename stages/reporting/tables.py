@@ -1,68 +1,43 @@
-"""Steps and samples -> scores with intervals, gains over GRPO and counts. Pure; scores are shares in 0–1.
+"""Steps and verdicts -> scores with intervals, gains over GRPO, counts and prices. Pure; scores are shares in 0–1.
 
-Two kinds of interval, never mixed in one cell; `interval` says which one it is:
-
-    one model   sampling noise of one trained model at fixed questions; training variance unknown
-    seeds       mean over S seeds ± t(S−1)·sd/√S: what another training seed would give on the same questions
-    none        one sample a problem and one seed: nothing can be said
+A table's columns value, low, high, interval and error are those of `estimates.Estimate`.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom, norm, t
 
-from stages.reporting.load import BASE, Results, correctness
-from stages.statistics import avg_at_k, one_model_interval, pass_at_k
+from stages.reporting.estimates import Estimate, combine, one_model, one_model_pass, over_seeds
+from stages.reporting.load import Results
+from stages.statistics import avg_at_k, pass_at_k
 
-LEVEL = 0.95
-QUANTILE = float(norm.ppf((1 + LEVEL) / 2))
 REFERENCE = "grpo"  # gains are over it
 AVERAGE = "average of benchmarks"
-
-
-class Estimate(NamedTuple):
-    value: float
-    low: float
-    high: float
-    interval: str  # "one model", "seeds" or "none"
-    error: float = np.nan  # standard error behind a one-model interval
+ESTIMATE = list(Estimate._fields)
 
 
 def by_run(results: Results) -> pd.DataFrame:
     """One row a run, benchmark and metric: run, method, seed, benchmark, metric (avg or pass), k, value, low, high."""
     rows = []
-    for (run, benchmark), samples in results.samples.groupby(["run", "benchmark"], sort=False):
-        correct = correctness(samples)
-        identity = {
-            "run": run,
-            "method": samples["method"].iloc[0],
-            "seed": samples["seed"].iloc[0],
-            "benchmark": benchmark,
-        }
-        k = correct.shape[1]
-        rows.append({**identity, "metric": "avg", "k": k, **one_model(correct)._asdict()})
-        rows += [{**identity, "metric": "pass", "k": j, **one_model_pass(correct, j)._asdict()} for j in powers(k)]
-    return pd.DataFrame(rows, columns=["run", "method", "seed", "benchmark", "metric", "k", *Estimate._fields])
+    for run in results.runs:
+        for benchmark, k in results.plan.benchmarks.items():
+            if (run.name, benchmark) not in results.grades:
+                continue
+            correct = results.grades[run.name, benchmark].correct
+            identity = (run.name, run.method, run.seed, benchmark)
+            rows.append((*identity, "avg", k, *one_model(correct)))
+            rows += [(*identity, "pass", j, *one_model_pass(correct, j)) for j in powers(k)]
+    columns = ["run", "method", "seed", "benchmark", "metric", "k", *ESTIMATE]
+    return pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"})
 
 
 def by_method(runs: pd.DataFrame) -> pd.DataFrame:
     """`by_run` over seeds: method, seeds (how many), benchmark, metric, k, value, low, high, interval."""
-    rows = []
-    for (method, benchmark, metric, k), group in runs.groupby(["method", "benchmark", "metric", "k"], sort=False):
-        estimate = over_seeds([Estimate(*row) for row in group[list(Estimate._fields)].itertuples(index=False)])
-        rows.append(
-            {
-                "method": method,
-                "seeds": len(group),
-                "benchmark": benchmark,
-                "metric": metric,
-                "k": k,
-                **estimate._asdict(),
-            }
-        )
-    return pd.DataFrame(rows, columns=["method", "seeds", "benchmark", "metric", "k", *Estimate._fields])
+    identity = ["method", "benchmark", "metric", "k"]
+    rows = [
+        (method, len(group), benchmark, metric, k, *over_seeds(_estimates(group)))
+        for (method, benchmark, metric, k), group in runs.groupby(identity, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["method", "seeds", "benchmark", "metric", "k", *ESTIMATE])
 
 
 def gains(runs: pd.DataFrame) -> pd.DataFrame:
@@ -71,17 +46,19 @@ def gains(runs: pd.DataFrame) -> pd.DataFrame:
     With one seed the two models' sampling errors add in squares; with more, the interval is that of the paired
     differences. The average is over the benchmarks that ran for the method and for GRPO, seed by seed.
     """
-    average = runs[runs["metric"] == "avg"]
-    if REFERENCE not in set(average["method"]):
-        return pd.DataFrame(columns=["method", "seeds", "benchmark", *Estimate._fields])
+    average = runs[(runs["metric"] == "avg") & runs["seed"].notna()]
+    found = {(row.method, row.benchmark, row.seed): row for row in average.itertuples()}
     rows = []
-    for method in [name for name in dict.fromkeys(average["method"]) if name not in (REFERENCE, BASE)]:
-        per_benchmark = _paired(average, method)
-        for benchmark, differences in {**per_benchmark, AVERAGE: _mean_by_seed(per_benchmark)}.items():
+    for method in average["method"].unique() if (average["method"] == REFERENCE).any() else []:
+        pairs: dict[str, dict[int, Estimate]] = {}
+        for (name, benchmark, seed), row in found.items():
+            reference = found.get((REFERENCE, benchmark, seed))
+            if name == method != REFERENCE and reference is not None:
+                pairs.setdefault(benchmark, {})[seed] = combine([row, reference], [1.0, -1.0])
+        for benchmark, differences in {**pairs, AVERAGE: _mean_by_seed(pairs)}.items():
             if differences:
-                estimate = over_seeds(list(differences.values()))
-                rows.append({"method": method, "seeds": len(differences), "benchmark": benchmark, **estimate._asdict()})
-    return pd.DataFrame(rows, columns=["method", "seeds", "benchmark", *Estimate._fields])
+                rows.append((method, len(differences), benchmark, *over_seeds(list(differences.values()))))
+    return pd.DataFrame(rows, columns=["method", "seeds", "benchmark", *ESTIMATE])
 
 
 def averages(runs: pd.DataFrame) -> pd.DataFrame:
@@ -92,79 +69,24 @@ def averages(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for method, group in runs[runs["metric"] == "avg"].groupby("method", sort=False):
         per_benchmark: dict[str, dict] = {}
-        for row in group.itertuples():
-            per_benchmark.setdefault(row.benchmark, {})[row.seed if method != BASE else 0] = row
+        for row in group.fillna({"seed": -1}).itertuples():
+            per_benchmark.setdefault(row.benchmark, {})[row.seed] = row
         by_seed = _mean_by_seed(per_benchmark)
         if by_seed:
-            estimate = over_seeds(list(by_seed.values()))
-            rows.append(
-                {"method": method, "seeds": len(by_seed), "benchmarks": len(per_benchmark), **estimate._asdict()}
-            )
-    return pd.DataFrame(rows, columns=["method", "seeds", "benchmarks", *Estimate._fields])
+            rows.append((method, len(by_seed), len(per_benchmark), *over_seeds(list(by_seed.values()))))
+    return pd.DataFrame(rows, columns=["method", "seeds", "benchmarks", *ESTIMATE])
 
 
-def _paired(average: pd.DataFrame, method: str) -> dict[str, dict[int, Estimate]]:
-    """Benchmark -> seed -> the method's avg@k less GRPO's."""
-    rows = {(row.method, row.benchmark, row.seed): row for row in average.itertuples()}
-    pairs = {}
-    for (name, benchmark, seed), row in rows.items():
-        if name == method and (REFERENCE, benchmark, seed) in rows:
-            pairs.setdefault(benchmark, {})[seed] = _combine([row, rows[REFERENCE, benchmark, seed]], [1.0, -1.0])
-    return pairs
+def _estimates(rows: pd.DataFrame) -> list[Estimate]:
+    return [Estimate(*row) for row in rows[ESTIMATE].itertuples(index=False)]
 
 
 def _mean_by_seed(per_benchmark: dict[str, dict[int, Estimate]]) -> dict[int, Estimate]:
     """Seed -> mean over benchmarks, for the seeds that have all of them."""
-    seeds = [set(differences) for differences in per_benchmark.values()]
+    seeds = [set(found) for found in per_benchmark.values()]
     share = 1 / max(len(per_benchmark), 1)
     common = sorted(set.intersection(*seeds)) if seeds else []
-    return {seed: _combine([d[seed] for d in per_benchmark.values()], [share] * len(per_benchmark)) for seed in common}
-
-
-def _combine(parts: list, weights: list[float]) -> Estimate:
-    """Weighted sum of independent one-model estimates; standard errors add in squares."""
-    value = sum(weight * part.value for weight, part in zip(weights, parts, strict=True))
-    if any(part.interval == "none" for part in parts):
-        return Estimate(value, np.nan, np.nan, "none")
-    error = float(np.sqrt(sum((weight * part.error) ** 2 for weight, part in zip(weights, parts, strict=True))))
-    return Estimate(value, value - QUANTILE * error, value + QUANTILE * error, "one model", error)
-
-
-def over_seeds(estimates: list[Estimate]) -> Estimate:
-    """One seed: its own estimate. S ≥ 2: mean ± t(S−1)·sd/√S, whatever the one-model intervals are."""
-    if len(estimates) == 1:
-        return estimates[0]
-    values = np.array([estimate.value for estimate in estimates])
-    half = t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Estimate(values.mean(), values.mean() - half, values.mean() + half, "seeds")
-
-
-def one_model(correct: np.ndarray) -> Estimate:
-    """avg@k of `correct` [problems, k] with the one-model interval, which needs k ≥ 2."""
-    interval = one_model_interval(correct, LEVEL)
-    if interval is None:
-        return Estimate(avg_at_k(correct), np.nan, np.nan, "none")
-    return Estimate(avg_at_k(correct), interval.low, interval.high, "one model", interval.standard_error)
-
-
-def one_model_pass(correct: np.ndarray, k: int) -> Estimate:
-    """Unbiased pass@k of `correct` [problems, N], k ≤ N, with an interval for the sampling noise of one model.
-
-    A problem with c of N samples right contributes f(c) = 1 − C(N−c,k)/C(N,k). Its variance is that of f(C) for
-    C ~ Binomial(N, p) at p = (c+½)/(N+1), summed exactly. The half counts keep a problem that was always right or
-    always wrong from counting as certain, so the interval errs on the wide side. A normal quantile, held in [0, 1].
-    """
-    problems, samples = correct.shape
-    value = pass_at_k(correct, k)
-    if samples < 2:
-        return Estimate(value, np.nan, np.nan, "none")
-    outcomes = np.arange(samples + 1)
-    each = np.array([pass_at_k((np.arange(samples) < c)[None, :], k) for c in outcomes])  # f(c)
-    right = correct.sum(1)
-    chance = binom.pmf(outcomes[None, :], samples, ((right + 0.5) / (samples + 1))[:, None])  # [problems, N + 1]
-    variance = chance @ each**2 - (chance @ each) ** 2
-    error = float(np.sqrt(variance.clip(min=0).sum()) / problems)
-    return Estimate(value, max(0.0, value - QUANTILE * error), min(1.0, value + QUANTILE * error), "one model", error)
+    return {seed: combine([d[seed] for d in per_benchmark.values()], [share] * len(per_benchmark)) for seed in common}
 
 
 def powers(k: int) -> list[int]:
@@ -175,37 +97,83 @@ def powers(k: int) -> list[int]:
 def by_level(results: Results) -> pd.DataFrame:
     """Scores per difficulty where one is stated: run, benchmark, level, problems, k, avg, pass (both at k)."""
     rows = []
-    samples = results.samples[results.samples["level"].notna()]
-    for (run, benchmark, level), group in samples.groupby(["run", "benchmark", "level"], sort=False):
-        correct = correctness(group)
-        problems, k = correct.shape
-        rows.append((run, benchmark, int(level), problems, k, avg_at_k(correct), pass_at_k(correct, k)))
+    for (run, benchmark), graded in results.grades.items():
+        for level in np.unique(graded.levels) if graded.levels is not None else []:
+            correct = graded.correct[graded.levels == level]
+            problems, k = correct.shape
+            rows.append((run, benchmark, int(level), problems, k, avg_at_k(correct), pass_at_k(correct, k)))
     columns = ["run", "benchmark", "level", "problems", "k", "avg", "pass"]
     return pd.DataFrame(rows, columns=columns).sort_values(["benchmark", "level"], kind="stable")
 
 
 def sample_counts(results: Results) -> pd.DataFrame:
-    """What became of the samples: run, method, benchmark, problems, k, counts, and mean_length in tokens.
+    """What became of the samples: run, method, benchmark, problems, k, counts, mean_length (tokens), diversity.
 
-    `excluded` is always 0: what cannot be judged is wrong and stays in.
+    `excluded` is always 0: what cannot be judged is wrong and stays in. `disagreeing` counts samples that an
+    alternative grader judges otherwise; it is empty where none was asked, as diversity is where none was measured.
+    """
+    method = {run.name: run.method for run in results.runs}
+    rows = [
+        {
+            "run": run,
+            "method": method[run],
+            "benchmark": benchmark,
+            "problems": len(graded.ids),
+            "k": graded.correct.shape[1],
+            "samples": graded.correct.size,
+            "correct": int(graded.correct.sum()),
+            "truncated": int(graded.truncated.sum()),
+            "no_answer": graded.count("no answer"),
+            "timeouts": graded.count("timeout"),
+            "errors": graded.count("error"),
+            "excluded": 0,
+            "disagreeing": int(graded.disagree.sum()) if graded.alternatives else None,
+            "mean_length": float(graded.tokens.mean()),
+            "distinct_1_to_5": graded.score.diversity.get("distinct_1_to_5"),
+            "answers_per_problem": graded.score.diversity.get("answers_per_problem"),
+        }
+        for (run, benchmark), graded in results.grades.items()
+    ]
+    columns = ["run", "method", "benchmark", "problems", "k", "samples", "correct", "truncated", "no_answer"]
+    columns += ["timeouts", "errors", "excluded", "disagreeing", "mean_length", "distinct_1_to_5"]
+    return pd.DataFrame(rows, columns=[*columns, "answers_per_problem"]).astype({"disagreeing": "Int64"})
+
+
+def disagreements(results: Results) -> pd.DataFrame:
+    """Alternative graders against the one that counts: run, benchmark, grader, alternative and the four counts."""
+    rows = [
+        {"run": run, "benchmark": benchmark, "grader": graded.score.grader, "alternative": alternative, **counts}
+        for (run, benchmark), graded in results.grades.items()
+        for alternative, counts in graded.score.disagreement.items()
+    ]
+    columns = ["run", "benchmark", "grader", "alternative"]
+    return pd.DataFrame(rows, columns=[*columns, "both_right", "only_primary", "only_alternative", "both_wrong"])
+
+
+def prices(results: Results, counts: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """What a model pays, a row a model: last training step and averages over the benchmarks that ran, over seeds.
+
+    method, seeds, entropy and log_prob_correct, log_prob_incorrect (nats a token, last step), distinct_1_to_5,
+    answers_per_problem, truncated (share of samples), mean_length (tokens), score (avg@k).
     """
     rows = []
-    for (run, benchmark), group in results.samples.groupby(["run", "benchmark"], sort=False):
+    scores = averages(runs).set_index("method")["value"]
+    counts = counts.assign(truncated=counts["truncated"] / counts["samples"])
+    for method in results.models:
+        own = counts[counts["method"] == method]
+        steps = results.steps[results.steps["method"] == method]
+        last = steps[steps["step"] == results.plan.train.steps]
+        measured = ["entropy", "log_prob_correct", "log_prob_incorrect"]
         rows.append(
             {
-                "run": run,
-                "method": group["method"].iloc[0],
-                "benchmark": benchmark,
-                "problems": group["id"].nunique(),
-                "k": group["repeat"].nunique(),
-                "samples": len(group),
-                "correct": int(group["correct"].sum()),
-                "truncated": int((group["stop_reason"] == "length").sum()),
-                "no_answer": int((group["status"] == "no answer").sum()),
-                "timeouts": int((group["status"] == "timeout").sum()),
-                "errors": int(group["status"].str.startswith("error").sum()),
-                "excluded": 0,
-                "mean_length": group["length"].mean(),
+                "method": method,
+                "seeds": len(last),
+                **{name: last[name].mean() if name in last else np.nan for name in measured},
+                **{
+                    name: own[name].astype(float).mean()
+                    for name in ("distinct_1_to_5", "answers_per_problem", "truncated", "mean_length")
+                },
+                "score": scores.get(method, np.nan),
             }
         )
     return pd.DataFrame(rows)

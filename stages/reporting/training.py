@@ -2,7 +2,7 @@
 
 from stages.reporting import tables
 from stages.reporting.blocks import Picture, Section, Table, Text
-from stages.reporting.figures import CLASSES
+from stages.reporting.datasets import CLASSES, own_columns
 from stages.reporting.load import Results
 from stages.reporting.numbers import number
 from stages.reporting.tables import REFERENCE
@@ -15,7 +15,7 @@ def training(results: Results) -> Section:
             "entropy",
             _alt(results, "entropy", "Entropy", 3),
             "Entropy: mean over all response tokens of the exact entropy of the next-token distribution, on the policy"
-            " that sampled them.",
+            f" that sampled them.{_band(results)}",
         ),
         Picture(
             "reward",
@@ -39,7 +39,7 @@ def training(results: Results) -> Section:
             Picture(
                 "styles_per_group",
                 _alt(results, "styles_per_group", "Distinct styles in a group", 2),
-                f"Distinct styles of solution among the {results.settings['train']['responses_per_prompt']} responses"
+                f"Distinct styles of solution among the {results.plan.train.responses_per_prompt} responses"
                 " to a prompt.",
             )
         )
@@ -57,7 +57,14 @@ def training(results: Results) -> Section:
             "Response length in training.",
         )
     )
-    return Section("training", "Entropy and reward over training", blocks)
+    return Section("training", "Does entropy collapse, and who prevents it", blocks)
+
+
+def _band(results: Results) -> str:
+    seeds = len(results.plan.seeds)
+    return (
+        "" if seeds == 1 else f" Lines are means over {seeds} seeds, bands reach from the lowest seed to the highest."
+    )
 
 
 def _ends(results: Results, column: str) -> dict[str, tuple[float, float]]:
@@ -96,8 +103,9 @@ def _first_and_last(results: Results) -> Table:
         "styles_per_group": "styles a group",
     }
     header = ["method", *(titles[name] for name in columns), "tokens clipped"]
-    seeds = "" if len(results.settings["seeds"]) == 1 else ", means over seeds"
-    return Table(f"First → last training step{seeds}; clipped tokens as the mean over all steps", header, [("", rows)])
+    seeds = "" if len(results.plan.seeds) == 1 else ", means over seeds"
+    caption = f"First → last training step{seeds}; clipped tokens as the mean over all steps"
+    return Table("first_and_last", caption, header, [("", rows)])
 
 
 def _coincidence(results: Results) -> str:
@@ -105,30 +113,29 @@ def _coincidence(results: Results) -> str:
     parts = []
     for method in results.methods:
         if method != REFERENCE:
-            found = [tables.first_difference(results.steps, method, seed) for seed in results.settings["seeds"]]
+            found = [tables.first_difference(results.steps, method, seed) for seed in results.plan.seeds]
             words = [f"step {step}" if step else f"no step (it coincides with {REFERENCE})" for step in found]
             parts.append(f"{method} at {', '.join(dict.fromkeys(words))}")
     return f"Where reward or entropy first differ from {REFERENCE}'s of the same seed: {'; '.join(parts)}."
 
 
-def schedule(results: Results, schedules: list[tuple[str, str]]) -> Section:
+def schedule(results: Results) -> Section:
     groups: dict[str, list[list[str]]] = {}
-    for method, column in schedules:
-        values = results.steps[results.steps["method"] == method].groupby("step")[column].mean().dropna()
+    for method, column in own_columns(results.steps):
+        logged = column.replace("method_", "method.", 1)
+        values = results.steps[results.steps["method"] == method].groupby("step")[logged].mean().dropna()
         cells = (number(value, 4) for value in (values.iloc[0], values.min(), values.max(), values.iloc[-1]))
-        groups.setdefault(method, []).append([column.removeprefix("method."), *cells])
+        groups.setdefault(method, []).append([column.removeprefix("method_"), *cells])
     text = (
         "What each method logs of its own: weights, widths and thresholds as they were in force. Schedules that depend"
         " on a run's length or on its first entropy take other values in another profile."
     )
-    table = Table(
-        "The methods' own quantities, means over a step's tokens",
-        ["quantity", "first step", "lowest", "highest", "last step"],
-        list(groups.items()),
-    )
+    caption = "The methods' own quantities, means over a step's tokens"
+    header = ["quantity", "first step", "lowest", "highest", "last step"]
     picture = Picture(
         "schedules",
         "The methods' own quantities over training steps; first, lowest, highest and last values are in the table.",
         "The methods' own quantities over training, each on a scale of its own.",
     )
+    table = Table("schedules", caption, header, list(groups.items()))
     return Section("schedules", "Schedules of the methods", [Text(text), table, picture])

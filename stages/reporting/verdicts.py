@@ -1,0 +1,114 @@
+"""The report's section on published numbers: ours beside theirs, the verdicts, and why a number does not compare."""
+
+import pandas as pd
+
+from stages.reporting.blocks import Picture, Section, Table, Text
+from stages.reporting.load import Results
+from stages.reporting.numbers import MISSING, number, printed, signed
+from stages.reporting.published import Comparison
+from stages.reporting.tables import REFERENCE
+
+# PAR's and Flexible's schedules follow the run; what they became has to be looked up.
+SCALED = {
+    "par": (
+        "PAR's λ moves in steps that let it arrive within the run, and its threshold can be a share of the first"
+        " step's entropy"
+    ),
+    "flexible": "Flexible's clip widths follow the run's own length",
+}
+
+
+def verdicts_section(results: Results, compared: Comparison | None) -> Section:
+    if compared is None:
+        return Section("published", "Not compared with published numbers", [Text(text) for text in _without(results)])
+    setting, verdicts = results.plan.published, compared.verdicts
+    blocks = [
+        Text(
+            f"Numbers printed for {setting.model} trained on {setting.train_data}, in points, as they stand in their"
+            " sources, beside ours at the same k. Gains over GRPO and averages come first: there, offsets of prompt and"
+            " grader cancel. A row without ours was not run, or asks for a pass@k with more samples than were drawn."
+        )
+    ]
+    if verdicts.empty:
+        blocks.append(Text("There is no published number of this setting for the declared methods and benchmarks."))
+        return Section("published", "Published numbers beside ours", blocks)
+    kinds = verdicts["verdict"].str.replace(" within.*", "", regex=True)  # the width is each row's own
+    counted = kinds[kinds != ""].value_counts(sort=False)
+    if len(counted):
+        blocks.append(Text(f"Verdicts: {', '.join(f'{count} {verdict}' for verdict, count in counted.items())}."))
+    headline = verdicts["headline"].astype(bool)
+    if (headline & verdicts["half_width"].notna()).any():
+        words = "Ours less published with its half width, a row a headline verdict; the numbers are in the table."
+        shown = "Ours less published with its half width: green where reproduced, orange where not, else grey."
+        blocks.append(Picture("verdicts", words, shown))
+    if headline.any():
+        caption = "Headline verdicts: gains over GRPO and averages"
+        blocks.append(_table("verdicts_headline", caption, verdicts[headline]))
+    if (~headline).any():
+        caption = "Published numbers beside ours, benchmark by benchmark"
+        blocks.append(_table("verdicts", caption, verdicts[~headline], folded=bool(headline.any())))
+    if compared.differences is not None and len(compared.differences):
+        blocks.append(_differences(compared.differences))
+    return Section("published", "Published numbers beside ours", blocks)
+
+
+def _table(name: str, caption: str, verdicts: pd.DataFrame, folded: bool = False) -> Table:
+    """A group a paper and table; a row a published number."""
+    groups = []
+    for (paper, place), rows in verdicts.groupby(["paper", "table"], sort=False, dropna=False):
+        lines = []
+        for row in rows.itertuples():
+            ours = (
+                number(row.ours, 1)
+                if pd.isna(row.half_width)
+                else f"{number(row.ours, 1)} ± {number(row.half_width, 1)}"
+            )
+            metric = row.metric if pd.isna(row.k) else f"{row.metric}@{int(row.k)}"
+            what = [row.method, _plain(row.variant), row.benchmark, row.quantity, metric, _plain(row.evidence)]
+            numbers = [
+                number(row.published, 2),
+                ours,
+                MISSING if pd.isna(row.difference) else signed(row.difference, 1),
+            ]
+            lines.append([*what, _plain(row.verdict), _plain(row.reason), *numbers])
+        groups.append((f"{paper}, {place}", lines))
+    header = ["method", "variant", "benchmark", "quantity", "metric", "evidence", "verdict", "reason"]
+    return Table(name, caption, [*header, "published", "ours ± h", "difference"], groups, words=8, folded=folded)
+
+
+def _differences(differences: pd.DataFrame) -> Table:
+    groups = [
+        (
+            f"{paper}: {benchmark}",
+            [[row.field, printed(row.ours), printed(row.theirs), _plain(row.known)] for row in rows.itertuples()],
+        )
+        for (paper, benchmark), rows in differences.groupby(["paper", "benchmark"], sort=False, dropna=False)
+    ]
+    caption = "Where our protocol differs from a paper's, field by field"
+    return Table("protocol_differences", caption, ["field", "ours", "theirs", "known"], groups, words=4, folded=True)
+
+
+def _plain(value: object) -> str:
+    """A word, or the sign for none."""
+    return MISSING if value is None or value == "" or pd.isna(value) else str(value)
+
+
+def _without(results: Results) -> list[str]:
+    """Why no published number stands here, and what the picture cannot show."""
+    clipped = results.steps[["clip_fraction_high", "clip_fraction_low"]].mean().sum()
+    texts = [
+        (
+            f"Profile `{results.plan.profile}` is never compared with published numbers: its model, problems and"
+            " lengths are those of no paper. It shows that the whole path runs and what each method does to a small"
+            " model, not which method is better."
+        ),
+        (
+            f"Methods may coincide at this scale. They differ from {REFERENCE} mostly in what they do to clipped or"
+            f" unlikely tokens, and on average only {number(100 * clipped, 2)} % of the tokens are clipped here."
+        ),
+    ]
+    used = [text for method, text in SCALED.items() if method in results.methods]
+    if used:
+        where = "The values in force are printed under “Schedules of the methods” and among the settings."
+        texts.append(f"{'; '.join(used)}. {where}")
+    return texts

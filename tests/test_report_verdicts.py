@@ -1,0 +1,64 @@
+"""How verdicts and protocol differences are shown; drawing them is not the report's part."""
+
+import pandas as pd
+
+from stages.report import measure
+from stages.reporting import figures, markdown
+from stages.reporting.datasets import data
+from stages.reporting.load import load
+from stages.reporting.palette import PRINT
+from stages.reporting.published import VERDICT_COLUMNS, Comparison
+from stages.reporting.verdicts import verdicts_section
+from tests.report_results import write_results
+
+GAIN = dict(headline=True, quantity="gain over GRPO", paper="PAR", table="Table 2", method="par", variant="Entropy-guided",
+            benchmark="average", metric="avg", k=64, published=3.5, evidence="first-hand", ours=3.0, difference=-0.5,
+            half_width=1.25, seeds=3, verdict="reproduced within ±1.2", reason="")  # fmt: skip
+SCORE = GAIN | dict(headline=False, quantity="score", benchmark="aime24", published=34.38, ours=20.0, difference=-14.38,
+                    half_width=None, k=None, verdict="not comparable", reason="The prompt differs.")  # fmt: skip
+DIFFERENCES = pd.DataFrame(
+    [dict(paper="PAR", benchmark="aime24", field="prompt", ours="boxed", theirs=None, known=False)]
+)
+
+
+def section(tmp_path, rows: list[dict], differences: pd.DataFrame | None) -> str:
+    setting = {"model": "M", "train_data": "D"}
+    write_results(tmp_path, published=setting)
+    comparison = Comparison(pd.DataFrame(rows, columns=VERDICT_COLUMNS), differences)
+    return markdown.render("title", "summary", [verdicts_section(load(tmp_path, "smoke"), comparison)])
+
+
+def test_headline_verdicts_come_first_with_their_reasons(tmp_path):
+    text = section(tmp_path, [SCORE, GAIN], DIFFERENCES)
+    assert "Verdicts: 1 not comparable, 1 reproduced." in text
+    headline, rest = text.index("Headline verdicts"), text.index("Published numbers beside ours, benchmark by")
+    gain = text.index("| reproduced within ±1.2 | · | 3.50 | 3.0 ± 1.2 | −0.5 |")
+    score = text.index("| not comparable | The prompt differs. | 34.38 | 20.0 | −14.4 |")
+    assert headline < gain < rest < score
+    assert "| prompt | boxed | none | False |" in text
+
+
+def test_setting_without_published_numbers_says_so(tmp_path):
+    assert "There is no published number of this setting" in section(tmp_path, [], None)
+
+
+def test_headline_verdicts_are_drawn_with_their_half_widths(tmp_path):
+    write_results(tmp_path)
+    results = load(tmp_path, "smoke")
+    rows = [
+        GAIN,
+        GAIN | {"method": "steer", "verdict": "inconclusive"},
+        GAIN | {"method": "no", "half_width": None},
+        SCORE,
+    ]
+    comparison = Comparison(pd.DataFrame(rows, columns=VERDICT_COLUMNS), None)
+    found = measure(results)
+    tables = [found[name] for name in ("scores_by_method", "gains", "prices")]
+    drawable = data(results, *tables, comparison)
+    drawn = figures.draw(results, drawable, *tables[:2])
+    assert [tuple(row) for row in drawable["verdicts"][["value", "low", "high", "verdict"]].to_numpy()] == [
+        (-0.5, -1.75, 0.75, "reproduced"),
+        (-0.5, -1.75, 0.75, "inconclusive"),
+    ]
+    text = figures.svg(drawn["verdicts"], ["grpo"], drawable)
+    assert text.count(PRINT["series-2"]) == 2 and PRINT["series-1"] not in text  # one interval and dot, none refuted
