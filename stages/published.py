@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     for name in ("csv", "markdown", "latex"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    table, _ = load(FOLDER, {*methods.METHODS, *methods.NOT_IMPLEMENTED})
+    table = load(FOLDER, {*methods.METHODS, *methods.NOT_IMPLEMENTED})
     rows = select(table, {name: getattr(options, name) for name in FILTERS if getattr(options, name)})
     if options.csv:
         write_text(options.csv, rows.to_csv(index=False, lineterminator="\n"))
@@ -58,7 +58,8 @@ def markdown(rows: pd.DataFrame) -> str:
 
 
 def latex(rows: pd.DataFrame) -> str:
-    return as_text(rows).style.hide(axis="index").format(escape="latex").to_latex(hrules=True)
+    style = as_text(rows).style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
+    return style.to_latex(hrules=True)
 
 
 def as_text(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pandas as pd
 
-from stages.publications.schema import AVERAGE, Paper
+from stages.publications.schema import AVERAGE
 
 GROUP = "paper table model train_data method_as_printed variant metric".split()
 
 
-def recompute(table: pd.DataFrame, papers: dict[str, Paper]) -> pd.DataFrame:
+def recompute(table: pd.DataFrame) -> pd.DataFrame:
     """One row a printed average whose columns are all in the table.
 
     Columns: those of `GROUP`, method, benchmark_as_printed, k, `printed`, `recomputed` (the mean of its columns),
@@ -20,7 +20,7 @@ def recompute(table: pd.DataFrame, papers: dict[str, Paper]) -> pd.DataFrame:
     groups = {key: rows for key, rows in table.groupby(table[GROUP].fillna("").agg("\0".join, axis=1), sort=False)}
     found = []
     for key, row in zip(averages[GROUP].fillna("").agg("\0".join, axis=1), averages.itertuples(), strict=True):
-        columns = columns_of(row, groups[key], papers)
+        columns = columns_of(row, groups[key])
         if columns is None:
             continue
         mean, allowed = float(columns["value"].mean()), 0.5 * 10.0 ** -digits[row.paper, row.table]
@@ -36,13 +36,13 @@ def recompute(table: pd.DataFrame, papers: dict[str, Paper]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def columns_of(row: tuple, rows: pd.DataFrame, papers: dict[str, Paper]) -> pd.DataFrame | None:
+def columns_of(row: tuple, rows: pd.DataFrame) -> pd.DataFrame | None:
     """The rows that the average `row` is the mean of, or None if one is not there. `rows`: those of its `GROUP`."""
-    average = papers[row.paper].average_of(row.benchmark_as_printed, row.table, None if pd.isna(row.k) else int(row.k))
-    columns = rows[rows["benchmark_as_printed"].isin(average.of)]
+    wanted = row.of.split("; ")
+    columns = rows[rows["benchmark_as_printed"].isin(wanted)]
     if not pd.isna(row.k):
         columns = columns[columns["k"] == row.k]
-    return columns if sorted(columns["benchmark_as_printed"]) == sorted(average.of) else None
+    return columns if sorted(columns["benchmark_as_printed"]) == sorted(wanted) else None
 
 
 def decimals(value: float) -> int:

@@ -19,6 +19,7 @@ BENCHMARKS = (
 AVERAGE = "average"
 RELEASED = "released:"
 NOT_PUBLISHED = "not published"
+NUMBERS = ("k", "value", "spread", "runs")
 SCORES = ("avg", "pass", "accuracy", "exact_match")  # in points; "accuracy" is avg@k with no stated k
 
 Evidence = Literal["first-hand", "second-hand", "derived"]
@@ -105,33 +106,43 @@ class Paper(Strict):
 KEY = "paper table model train_data method_as_printed variant benchmark_as_printed metric k metric_as_printed".split()
 
 
-def load(folder: Path, methods: Collection[str]) -> tuple[pd.DataFrame, dict[str, Paper]]:
-    """All rows of `folder`, and the papers by name.
+def load(folder: Path, methods: Collection[str]) -> pd.DataFrame:
+    """All rows of `folder`, in the order of its files.
 
-    The table has the columns of `Row`, and from the paper's YAML `protocol` (None if not published) and `runs` (how many
-    training runs the value is the mean of). Empty is None for texts, NaN for numbers. `methods`: the keys a row may
-    name. InputError names file, line and field of the first thing wrong.
+    The table has the columns of `Row`, and from the paper's YAML `protocol` (None if not published), `runs` (how many
+    training runs the value is the mean of) and, for an average, `of` (the printed names of its columns, joined by "; ").
+    Empty is None for texts, NaN for numbers. `methods`: the keys a row may name. InputError names file, line and field
+    of the first thing wrong.
     """
+    rows = []
+    for name, paper in load_papers(folder).items():
+        file = folder / f"{name}.csv"
+        for line, row in read_rows(file, methods):
+            average = paper.average_of(row.benchmark_as_printed, row.table, row.k) if row.benchmark == AVERAGE else None
+            if row.arxiv != paper.arxiv:
+                raise InputError(f"{file} line {line}: arxiv is {row.arxiv}, in {name}.yaml {paper.arxiv}")
+            if row.benchmark == AVERAGE and average is None:
+                raise InputError(
+                    f"{file} line {line}: benchmark_as_printed {row.benchmark_as_printed!r} is an average that"
+                    f" {name}.yaml does not spell out under averages"
+                )
+            derived = {
+                "protocol": None if paper.protocol == NOT_PUBLISHED else paper.protocol,
+                "runs": paper.runs_of(row.table),
+                "of": "; ".join(average.of) if average else None,
+            }
+            rows.append({**row.model_dump(), **derived})
+    table = pd.DataFrame(rows).astype(dict.fromkeys(NUMBERS, float))
+    texts = [name for name in table.columns if name not in NUMBERS]
+    return table.assign(**{name: table[name].astype(object).where(table[name].notna(), None) for name in texts})
+
+
+def load_papers(folder: Path) -> dict[str, Paper]:
+    """What each paper says of its own runs, by the name of its table."""
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise InputError(f"{folder} holds no table: restore data/published from the repository")
-    papers, rows = {}, []
-    for file in files:
-        paper = papers[file.stem] = read_paper(file.with_suffix(".yaml"))
-        for line, row in read_rows(file, methods):
-            if row.arxiv != paper.arxiv:
-                raise InputError(f"{file} line {line}: arxiv is {row.arxiv}, in {file.stem}.yaml {paper.arxiv}")
-            if row.benchmark == AVERAGE and paper.average_of(row.benchmark_as_printed, row.table, row.k) is None:
-                raise InputError(
-                    f"{file} line {line}: benchmark_as_printed {row.benchmark_as_printed!r} is an average that"
-                    f" {file.stem}.yaml does not spell out under averages"
-                )
-            protocol = None if paper.protocol == NOT_PUBLISHED else paper.protocol
-            rows.append({**row.model_dump(), "protocol": protocol, "runs": paper.runs_of(row.table)})
-    table = pd.DataFrame(rows)
-    texts = [name for name in table.columns if name not in ("k", "value", "spread", "runs")]
-    table[texts] = table[texts].astype(object).where(table[texts].notna(), None)
-    return table.astype({"k": float, "value": float, "spread": float, "runs": float}), papers
+    return {file.stem: read_paper(file.with_suffix(".yaml")) for file in files}
 
 
 def read_paper(file: Path) -> Paper:
