@@ -28,7 +28,9 @@ def main() -> None:
     start = time.perf_counter()
     percentile_interval(bootstrap_means(shares.mean(axis=1), DRAWS, seed=0))
     report("whole problems", start)
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, the samples' own included")
+    print(
+        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, the samples' own included"
+    )
 
 
 def report(what: str, start: float) -> None:

@@ -17,7 +17,9 @@ from stages.stage import run_stage
 
 FOLDER = Path("data/published")
 FILTERS = "paper method model benchmark metric".split()
-PRINTED = "paper table model train_data method_as_printed variant benchmark_as_printed metric k value evidence note".split()
+PRINTED = (
+    "paper table model train_data method_as_printed variant benchmark_as_printed metric k value evidence note".split()
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -64,7 +66,9 @@ def latex(rows: pd.DataFrame) -> str:
 
 def as_text(rows: pd.DataFrame) -> pd.DataFrame:
     """The printed columns as text: numbers as their shortest decimal, empty where nothing stands."""
-    return rows[PRINTED].map(lambda value: "" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else value)
+    return rows[PRINTED].map(
+        lambda value: "" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else value
+    )
 
 
 if __name__ == "__main__":

@@ -42,7 +42,14 @@ def test_some_numbers_as_their_sources_print_them(table):
 
     steer = {"paper": "steer", "table": "Table 3", "benchmark": "aime24", "k": 32}
     assert (value(**steer, method="steer"), value(**steer, method="grpo")) == (36.2, 28.0)
-    par = {"paper": "par", "table": "Table 2", "k": 64, "benchmark": "aime25", "method": "par", "variant": "entropy_guided"}
+    par = {
+        "paper": "par",
+        "table": "Table 2",
+        "k": 64,
+        "benchmark": "aime25",
+        "method": "par",
+        "variant": "entropy_guided",
+    }
     assert (value(**par, metric="avg"), value(**par, metric="pass")) == (15.89, 40.0)
     entropic = {"paper": "entropic", "table": "README off-policy", "benchmark": "math500", "metric": "avg", "k": 8}
     assert value(**entropic, method="entropic", variant="off-policy, P") == 89.8
@@ -64,7 +71,14 @@ DO_NOT_ADD_UP = {
     ("entropic", "README off-policy", "EntroPIC (P)", "Overall", "pass", 0): (72.2, 72.13),
     ("entropic", "README T=1.0", "EntroPIC", "Overall", "avg", 0): (57.8, 57.45),
     ("entropic", "README T=1.0", "EntroPIC", "Overall", "pass", 0): (74.7, 74.78),
-    ("gpg", "README math ablation (Qwen2.5-Math-7B)", "GPG (Fnorm=1 alpha=B/(B-M) beta_th=0.6)", "Avg", "accuracy", 0): (
+    (
+        "gpg",
+        "README math ablation (Qwen2.5-Math-7B)",
+        "GPG (Fnorm=1 alpha=B/(B-M) beta_th=0.6)",
+        "Avg",
+        "accuracy",
+        0,
+    ): (
         48.3,
         48.38,
     ),
@@ -92,7 +106,15 @@ def test_printed_averages_that_are_not_the_mean_of_their_columns(table):
     assert dict(zip(keys, zip(others["printed"], others["recomputed"], strict=True), strict=True)) == DO_NOT_ADD_UP
 
 
-SIZES = {"aime24": 30, "aime25": 30, "amc23_40": 40, "amc_83": 83, "math500": 500, "minerva_math": 272, "olympiadbench_675": 675}
+SIZES = {
+    "aime24": 30,
+    "aime25": 30,
+    "amc23_40": 40,
+    "amc_83": 83,
+    "math500": 500,
+    "minerva_math": 272,
+    "olympiadbench_675": 675,
+}
 IMPOSSIBLE = {
     ("dcpo", "DAPO", "aime25", 14.4),
     ("dcpo", "DCPO", "amc23_40", 82.6),

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from stages.statistics import (
@@ -16,6 +17,7 @@ from stages.statistics import (
     bootstrap_iqm,
     bootstrap_means,
     gain_interval,
+    holm,
     interquartile_mean,
     one_model_interval,
     pass_at_k,
@@ -191,19 +193,25 @@ def test_power_is_the_share_of_experiments_that_find_the_difference():
     assert found / SIMULATIONS == pytest.approx(power(2, 1, 3, methods=6, other_runs=1), abs=0.03)
 
 
-@pytest.mark.parametrize("settings", [{}, {"methods": 6}, {"other_runs": inf}, {"wanted": 0.95}])
-def test_seeds_needed_is_the_fewest_that_suffice(settings):
-    seeds = seeds_needed(2, 2.5, **settings)
-    wanted = settings.get("wanted", 0.8)
+@pytest.mark.parametrize("options", [{}, {"methods": 6}, {"other_runs": inf}, {"wanted": 0.95}])
+def test_seeds_needed_is_the_fewest_that_suffice(options):
+    seeds = seeds_needed(2, 2.5, **options)
+    wanted = options.get("wanted", 0.8)
 
     def reached(count):
-        return power(2, 2.5, count, settings.get("methods", 1), settings.get("other_runs", count))
+        return power(2, 2.5, count, options.get("methods", 1), options.get("other_runs", count))
 
     assert reached(seeds) >= wanted > reached(seeds - 1)
 
 
 def test_one_published_run_keeps_its_variance():
     assert seeds_needed(2, 2.5, other_runs=1) is None
+
+
+@settings(max_examples=20)  # statsmodels collects garbage at every call
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_that_of_statsmodels(p):
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
 def test_interquartile_mean_drops_a_quarter_at_either_end():
@@ -243,6 +251,7 @@ def test_bootstrap_iqm_resamples_seeds_with_all_their_benchmarks():
         lambda: bootstrap_means([[np.nan, 1.0]], 10, 0),
         lambda: bootstrap_iqm([[1.0, 2.0]], 10, 0),
         lambda: power(2, 0, 3),
+        lambda: holm([0.1, np.nan]),
     ],
 )
 def test_what_has_no_answer_is_refused(call):

@@ -10,12 +10,14 @@ GROUP = "paper table model train_data method_as_printed variant metric".split()
 
 
 def recompute(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a printed average whose columns are all in the table.
+    """One row a printed average whose columns are all in the table; an empty table if there is none.
 
     Columns: those of `GROUP`, method, benchmark_as_printed, k, `printed`, `recomputed` (the mean of its columns),
     `allowed` (half of the last digit that the averages of that table are printed with) and `matches`.
     """
     averages = table[table["benchmark"] == AVERAGE]
+    if averages.empty:
+        return pd.DataFrame()
     digits = averages.groupby(["paper", "table"])["value"].agg(lambda values: max(map(decimals, values)))
     groups = {key: rows for key, rows in table.groupby(table[GROUP].fillna("").agg("\0".join, axis=1), sort=False)}
     found = []

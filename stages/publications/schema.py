@@ -44,7 +44,9 @@ class Row(Strict):
     method_as_printed: str | None
     benchmark: str | None = Field(description="key of this suite, `average`, or empty where it is not one of ours")
     benchmark_as_printed: str | None
-    metric: Literal["avg", "pass", "accuracy", "exact_match", "entropy", "correlation", "mean_squared_error", "difference"]
+    metric: Literal[
+        "avg", "pass", "accuracy", "exact_match", "entropy", "correlation", "mean_squared_error", "difference"
+    ]
     k: PositiveInt | None = Field(description="of avg@k and pass@k")
     metric_as_printed: str
     value: FiniteFloat = Field(description="points (0 to 100) for scores and differences, nats for entropy")

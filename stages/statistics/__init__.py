@@ -3,6 +3,7 @@
 scores.py      avg@k and pass@k
 intervals.py   intervals: same questions, new questions, one model only; pooled variances; paired gains
 power.py       how many seeds resolve how many points
+multiple.py    Holm's correction
 bootstrap.py   interquartile mean; resampling of whole seeds or whole questions
 
 Every interval is of one of three kinds, and must be printed with its kind:
@@ -22,6 +23,7 @@ from stages.statistics.intervals import (
     question_interval,
     seed_interval,
 )
+from stages.statistics.multiple import holm
 from stages.statistics.power import power, seeds_needed
 from stages.statistics.scores import avg_at_k, pass_at_k
 
@@ -32,6 +34,7 @@ __all__ = [
     "bootstrap_iqm",
     "bootstrap_means",
     "gain_interval",
+    "holm",
     "interquartile_mean",
     "one_model_interval",
     "pass_at_k",

@@ -71,7 +71,9 @@ def seed_interval(means: ArrayLike, pooled: Pooled | None = None, level: float =
     return Interval(mean - reach, mean + reach, error)
 
 
-def gain_interval(method: ArrayLike, baseline: ArrayLike, pooled: Pooled | None = None, level: float = 0.95) -> Interval:
+def gain_interval(
+    method: ArrayLike, baseline: ArrayLike, pooled: Pooled | None = None, level: float = 0.95
+) -> Interval:
     """Same questions: the gain of a method over a baseline, paired by seed. Both [..., seeds], seeds in the same order.
 
     `pooled` is `pool_gains` of all methods; without it the gains' own variance is used, which is the paired t-test.
