@@ -1,0 +1,378 @@
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from stages.files import InputError
+from stages.publications.schema import load
+from stages.published import FOLDER
+from stages.statistics import pool_seeds
+from stages.verdicts import Verdict, after_holm, compare, false_alarms, judge, protocol_diffs
+from stages.verdicts.judge import INCONCLUSIVE, NOT_COMPARABLE, NOT_REPRODUCED, REPRODUCED
+from tests.test_published import KEYS
+
+MODEL, DATA = "Qwen2.5-Math-7B", "DAPO-Math-17k"
+METHODS = ["grpo", "opo", "entropy_adv", "clip_cov", "kl_cov", "steer"]  # those of STEER's Table 3
+BENCHMARKS = {"aime24": 32, "aime25": 32, "amc23_40": 32, "math500": 1, "minerva_math": 1, "olympiadbench_675": 1}
+
+
+class Difference(NamedTuple):
+    field: str
+    ours: object
+    theirs: object
+    known: bool = True
+
+
+@dataclass
+class Record:
+    """A protocol of two fields; None is not stated."""
+
+    name: str
+    temperature: float | None = 1.0
+    aggregation: str = "mean of 3 runs"
+
+
+def differences(ours: Record, theirs: Record, benchmark: str | None) -> list[Difference]:
+    pairs = [(field, getattr(ours, field), getattr(theirs, field)) for field in ("temperature", "aggregation")]
+    return [Difference(*pair, known=None not in pair[1:]) for pair in pairs if pair[1] != pair[2] or None in pair[1:]]
+
+
+SUITE = Record("suite")
+PROTOCOLS = {"steer-2510.10150": Record("steer-2510.10150", aggregation="mean of 2 runs")}
+
+
+@pytest.fixture(scope="module")
+def published() -> pd.DataFrame:
+    return load(FOLDER, KEYS)
+
+
+@pytest.fixture(scope="module")
+def table3(published) -> pd.DataFrame:
+    """STEER's main table, whose values are means of two runs."""
+    return published[(published["paper"] == "steer") & (published["table"] == "Table 3")]
+
+
+def as_published(table3: pd.DataFrame, noise: np.ndarray, seeds=(1, 2, 3)) -> pd.DataFrame:
+    """Scores that are the published ones plus `noise` [methods, benchmarks, seeds]."""
+    truth = table3[table3["benchmark"].isin(list(BENCHMARKS))].set_index(["method", "benchmark"])["value"]
+    return pd.DataFrame(
+        [
+            (method, seed, benchmark, "avg", k, float(np.clip(truth[method, benchmark] + noise[m, b, s], 0, 100)))
+            for m, method in enumerate(METHODS)
+            for b, (benchmark, k) in enumerate(BENCHMARKS.items())
+            for s, seed in enumerate(seeds)
+        ],
+        columns="method seed benchmark metric k value".split(),
+    )
+
+
+def verdicts(scores: pd.DataFrame, published: pd.DataFrame, **changes) -> pd.DataFrame:
+    settings = {"ours": SUITE, "protocols": PROTOCOLS, "differences": differences} | changes
+    return compare(scores, published, MODEL, DATA, **settings)
+
+
+def rng_noise(sd=0.5, seeds=3) -> np.ndarray:
+    """Varies from seed to seed; the mean over seeds is exactly as published."""
+    noise = np.random.default_rng(0).normal(0, sd, size=(len(METHODS), len(BENCHMARKS), seeds))
+    return noise - noise.mean(axis=-1, keepdims=True)
+
+
+# The rule ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_rule_in_its_order():
+    three, two = np.array([30.0, 31.0, 32.0]), np.array([30.0, 31.0])
+    differs = [Difference("temperature", 1.0, 0.7)]
+    assert judge(two, 99, None, None, 1.0, 12, 3, differs).kind == INCONCLUSIVE  # too few seeds come first
+    verdict = judge(np.full(3, np.nan), 31, None, None, np.nan, 12, 3, differs)  # scores are not read
+    assert (verdict.kind, verdict.difference, verdict.half_width) == (NOT_COMPARABLE, None, None)
+    assert "temperature is 1.0 here, 0.7 there" in verdict.reason
+    verdict = judge(three, 30, None, None, 1.0, 12, 3, [])
+    half = stats.t.ppf(0.975, 12) * np.sqrt(1 / 3 + 1)
+    assert (verdict.kind, verdict.difference) == (REPRODUCED, 1.0) and verdict.half_width == pytest.approx(half)
+    assert verdict.text == "reproduced within ±2.5"
+    assert judge(three, 28, None, None, 1.0, 12, 3, []).kind == NOT_REPRODUCED
+    assert judge(three, 30, None, None, 1.0, 12, 2, []).kind == INCONCLUSIVE
+    assert "wider than the 2 allowed" in judge(three, 30, None, None, 1.0, 12, 2, []).reason
+
+
+def test_what_the_paper_prints_of_its_variance_enters_the_interval():
+    three, t = np.array([30.0, 31.0, 32.0]), stats.t.ppf(0.975, 12)
+    assert judge(three, 30, None, 2, 1.0, 12, 3, []).half_width == pytest.approx(t * np.sqrt(1 / 3 + 1 / 2))
+    assert judge(three, 30, 2.0, 4, 1.0, 12, 3, []).half_width == pytest.approx(t * np.sqrt(1 / 3 + 4 / 4))
+
+
+def test_an_unknown_field_decides_nothing_and_is_named():
+    verdict = judge(
+        np.array([30.0, 31.0, 32.0]), 30, None, None, 1.0, 12, 3, [Difference("prompt", "a", "unknown", False)]
+    )
+    assert verdict.kind == REPRODUCED and "not stated on one side: prompt" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "ours, published, sd, degrees", [([1, np.nan, 2], 3, 1, 4), ([1, 2, 3], np.nan, 1, 4), ([1, 2, 3], 3, 1, 0)]
+)
+def test_the_rule_refuses_what_is_no_number(ours, published, sd, degrees):
+    with pytest.raises(ValueError):
+        judge(np.array(ours), published, None, None, sd, degrees, 3, [])
+
+
+@pytest.mark.parametrize(
+    "sd, width, gap, rates",
+    [
+        (2.5, 7, 0, (0.70, 0.05, 0.25)),
+        (2.5, 7, 10, (0.06, 0.89, 0.06)),
+        (1.0, 3, 0, (0.80, 0.05, 0.15)),
+        (1.0, 3, 6, (0.001, 0.997, 0.002)),
+    ],
+)
+def test_verdict_rates_of_the_rule(sd, width, gap, rates):
+    """Six methods, three seeds, one published run. The rates to meet were simulated independently; three digits at most."""
+    rng = np.random.default_rng(7)
+    count = Counter()
+    for _ in range(5000):
+        scores = rng.normal(40, sd, size=(6, 3))
+        pooled = pool_seeds(scores)
+        printed = rng.normal(40 - gap, sd)
+        count[judge(scores[0], printed, None, None, np.sqrt(pooled.variance), pooled.degrees, width, []).kind] += 1
+    found = [count[kind] / 5000 for kind in (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE)]
+    assert found == pytest.approx(rates, abs=0.025)
+
+
+def test_holm_withdraws_what_does_not_stand_in_the_family():
+    ps = [0.001, 0.02, 0.03, 0.6]
+    family = [Verdict(NOT_REPRODUCED if p < 0.05 else REPRODUCED, 5.0, 4.0, "beyond", p) for p in ps]
+    family.append(Verdict(NOT_COMPARABLE, None, None, "differs"))
+    # by hand: .001 · 4 = .004; .02 · 3 = .06; then never smaller
+    final = after_holm(family)
+    assert [verdict.kind for verdict in final] == [
+        NOT_REPRODUCED,
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        REPRODUCED,
+        NOT_COMPARABLE,
+    ]
+    assert "4 headline verdicts (p 0.06)" in final[1].reason
+    assert after_holm([]) == []
+
+
+# The whole path ---------------------------------------------------------------------------------------------------
+
+
+def test_a_faithful_rerun_is_reproduced_headline_first(table3):
+    result = verdicts(as_published(table3, rng_noise()), table3)
+    kinds = result.groupby("quantity")["kind"].agg(set).to_dict()
+    assert kinds == dict.fromkeys(kinds, {REPRODUCED})
+    assert list(dict.fromkeys(result["quantity"])) == [
+        "gain over grpo, suite average",
+        "suite average",
+        "gain over grpo",
+        "score",
+    ]
+    assert result["quantity"].value_counts().to_dict() == {
+        "score": 36,
+        "gain over grpo": 30,
+        "suite average": 6,
+        "gain over grpo, suite average": 5,
+    }
+    assert result["headline"].tolist() == [True] * 41 + [False] * 36
+    assert (result["seeds"] == 3).all()
+    alarms = false_alarms(result)
+    assert (alarms.scores, alarms.headline) == (36, 41) and alarms.expected == pytest.approx(1.8)
+    assert "1.8 of 36" in alarms.text
+
+
+def test_numbers_of_the_whole_path_by_hand(table3):
+    noise = rng_noise()
+    noise -= noise[:1]  # grpo exactly as published
+    scores = as_published(table3, noise)
+    rows = verdicts(scores, table3).set_index(["quantity", "method", "benchmark"])
+    ours = scores.pivot_table(index="method", columns=["benchmark", "seed"], values="value", sort=False)[
+        "aime24"
+    ].to_numpy()
+    score = rows.loc[("score", "steer", "aime24")]
+    assert score["published"] == 36.2 and score["difference"] == pytest.approx(ours[5].mean() - 36.2)
+    spread = np.sqrt(ours.var(axis=1, ddof=1).mean() * (1 / 3 + 1 / 2))  # the table's values are means of two runs
+    assert score["half_width"] == pytest.approx(stats.t.ppf(0.975, 12) * spread)
+    gain = rows.loc[("gain over grpo", "steer", "aime24")]
+    assert gain["published"] == pytest.approx(36.2 - 28.0) and gain["ours"] == pytest.approx((ours[5] - ours[0]).mean())
+    average = rows.loc[("suite average", "steer", "Avg")]
+    assert average["published"] == 48.6
+    assert average["ours"] == pytest.approx(scores[scores["method"] == "steer"]["value"].mean())
+
+
+def test_a_seed_that_shifts_all_methods_cancels_in_the_gains(table3):
+    noise = rng_noise(sd=0.2)
+    shifted = noise + np.array([-6.0, 0.0, 6.0])
+    calm, rough = (verdicts(as_published(table3, each), table3).set_index("quantity") for each in (noise, shifted))
+    assert rough.loc["gain over grpo", "half_width"].to_numpy() == pytest.approx(
+        calm.loc["gain over grpo", "half_width"].to_numpy()
+    )
+    assert (rough.loc["score", "half_width"].to_numpy() > 5 * calm.loc["score", "half_width"].to_numpy()).all()
+
+
+def simulated(
+    table3: pd.DataFrame, quantity: str, benchmarks: list[str], sd: float, gap: float, suites: int
+) -> list[float]:
+    """Rates of (reproduced, not reproduced, inconclusive) among GRPO's verdicts of `quantity`, published once (R = 1).
+
+    Only GRPO's numbers are published, so that nothing but `quantity` is a headline and Holm has a family of one or none.
+    """
+    rng = np.random.default_rng(8)
+    printed = table3[(table3["method"] == "grpo") & table3["benchmark"].isin([*benchmarks, "average"])]
+    printed = printed.assign(runs=np.nan)
+    count = Counter()
+    for _ in range(suites):
+        noise = np.repeat(
+            rng.normal(gap, sd, size=(len(METHODS), 1, 3)), len(BENCHMARKS), axis=1
+        )  # an average has sd too
+        scores = as_published(table3, noise)
+        error = rng.normal(0, sd)
+        moved = printed.assign(value=printed["value"] + error)
+        result = verdicts(scores[scores["benchmark"].isin(benchmarks)], moved)
+        count.update(result.loc[result["quantity"] == quantity, "kind"])
+    return [count[kind] / suites for kind in (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE)]
+
+
+@pytest.mark.parametrize(
+    "quantity, benchmarks, sd, gap, rates",
+    [
+        ("score", ["aime24"], 2.5, 0, (0.70, 0.05, 0.25)),
+        ("score", ["aime24"], 2.5, 10, (0.06, 0.89, 0.06)),
+        ("suite average", list(BENCHMARKS), 1.0, 0, (0.80, 0.05, 0.15)),
+        ("suite average", list(BENCHMARKS), 1.0, 6, (0.001, 0.997, 0.002)),
+    ],
+)
+def test_verdict_rates_of_the_whole_path(table3, quantity, benchmarks, sd, gap, rates):
+    """250 suites: the standard error of a rate of 0.7 is 0.029; less than three of them are allowed."""
+    assert simulated(table3, quantity, benchmarks, sd, gap, suites=250) == pytest.approx(rates, abs=0.08)
+
+
+def test_headline_verdicts_raise_few_false_alarms_together(table3):
+    """With all published numbers true, Holm keeps the chance of any false headline near 5 % at most (gains share GRPO's run)."""
+    rng = np.random.default_rng(9)
+    printed = table3[table3["method"].isin(METHODS) & table3["benchmark"].isin(["aime24"])].assign(runs=np.nan)
+    false = 0
+    for _ in range(200):
+        scores = as_published(table3, rng.normal(0, 2.5, size=(len(METHODS), len(BENCHMARKS), 3)))
+        moved = printed.assign(value=printed["value"] + rng.normal(0, 2.5, size=len(printed)))
+        result = verdicts(scores[scores["benchmark"] == "aime24"], moved)
+        false += ((result["kind"] == NOT_REPRODUCED) & result["headline"]).any()
+    assert false / 200 < 0.09
+
+
+# What is never judged ---------------------------------------------------------------------------------------------
+
+
+def test_two_seeds_are_inconclusive_everywhere(table3):
+    result = verdicts(as_published(table3, rng_noise(seeds=2), seeds=(1, 2)), table3)
+    assert set(result["kind"]) == {INCONCLUSIVE} and result["half_width"].isna().all()
+    assert result["reason"].str.contains("2 of at least 3 seeds, 1 missing").all()
+
+
+def test_another_protocol_is_not_comparable(table3):
+    protocols = {"steer-2510.10150": Record("steer-2510.10150", temperature=0.6)}
+    result = verdicts(as_published(table3, rng_noise()), table3, protocols=protocols)
+    assert set(result["kind"]) == {NOT_COMPARABLE} and result[["difference", "half_width"]].isna().all(axis=None)
+    assert result["reason"].str.contains("temperature is 1.0 here, 0.6 there", regex=False).all()
+    assert false_alarms(result).headline == 0
+
+
+def test_a_paper_without_protocol_is_not_comparable(table3):
+    result = verdicts(as_published(table3, rng_noise()), table3.assign(protocol=None))
+    assert set(result["kind"]) == {NOT_COMPARABLE}
+    assert result["reason"].str.contains("protocol is suite here, not published there").all()
+
+
+def test_laboratory_results_are_never_compared(table3):
+    result = verdicts(as_published(table3, rng_noise()), table3, ours=Record("laboratory"))
+    assert set(result["kind"]) == {NOT_COMPARABLE} and result["ours"].isna().all()
+    assert result["reason"].str.startswith("laboratory results are never compared").all()
+
+
+def test_another_form_of_a_method_is_not_comparable(published):
+    """STEER's Table 6 clips at 0.99/5, PAR's GRPO rows differ in their updates a batch."""
+    scores = as_published(published[(published["paper"] == "steer") & (published["table"] == "Table 3")], rng_noise())
+    result = verdicts(scores, published[published["paper"] == "steer"])
+    extreme = result[result["table"].str.startswith("Table 6")]
+    assert len(extreme) and set(extreme["kind"]) == {NOT_COMPARABLE}
+    assert extreme["reason"].str.contains("variant of .* is the method's default here, clip 0.99/5 there").all()
+    chosen = verdicts(scores, published[published["paper"] == "steer"], variants=dict.fromkeys(METHODS, "clip 0.99/5"))
+    assert (chosen.loc[chosen["table"].str.startswith("Table 6"), "kind"] != NOT_COMPARABLE).all()
+
+
+def test_another_k_and_an_unrun_benchmark_are_named(table3):
+    scores = as_published(table3, rng_noise())
+    scores.loc[scores["benchmark"] == "aime24", "k"] = 8
+    result = verdicts(scores[scores["benchmark"] != "math500"], table3)
+    aime = result[result["benchmark"] == "aime24"]
+    assert (
+        set(aime["kind"]) == {NOT_COMPARABLE}
+        and aime["reason"].str.contains("score is not run here, avg@32 on AIME24").all()
+    )
+    averages = result[result["benchmark"] == "Avg"]
+    assert set(averages["kind"]) == {NOT_COMPARABLE} and averages["reason"].str.contains("avg@1 on MATH500").all()
+    assert "math500" not in set(result["benchmark"])
+
+
+def test_the_base_model_has_no_training_variance(table3):
+    scores = as_published(table3, rng_noise())
+    base = scores[(scores["method"] == "grpo") & (scores["seed"] == 1)].assign(method="base", seed=0)
+    result = verdicts(pd.concat([base, scores]), table3)
+    rows = result[result["method"] == "base"]
+    assert len(rows) == 7 and set(rows["kind"]) == {INCONCLUSIVE}
+    assert rows["reason"].str.contains("training variance unknown").all()
+    assert set(result.loc[result["method"] != "base", "kind"]) == {REPRODUCED}
+
+
+def test_an_average_that_does_not_add_up_is_judged_by_its_columns(table3):
+    wrong = table3.copy()
+    wrong.loc[(wrong["method"] == "steer") & (wrong["benchmark"] == "average"), "value"] += 9
+    row = (
+        verdicts(as_published(table3, rng_noise()), wrong)
+        .set_index(["quantity", "method"])
+        .loc[("suite average", "steer")]
+    )
+    assert row["published"] == pytest.approx(48.55) and row["kind"] == REPRODUCED and row["evidence"] == "derived"
+    assert "printed as 57.6, but its columns give 48.55" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda s: s.assign(value=s["value"].where(s.index != 5)), "grpo seed 3 on aime25 is nan"),
+        (lambda s: s.assign(value=s["value"] * 10), "a score is in points"),
+        (lambda s: pd.concat([s, s.iloc[[7]]]), "avg@32 of grpo seed 2 on amc23_40 stands twice"),
+        (lambda s: s.drop(index=5), "grpo seed 3 has no avg@32 on aime25"),
+        (
+            lambda s: s[~((s["method"] == "steer") & (s["benchmark"] == "math500"))],
+            "steer seed 1 has no avg@1 on math500",
+        ),
+        (lambda s: s[~((s["method"] == "opo") & (s["seed"] == 3))], "opo seed 3 has no avg@32 on aime24"),
+        (lambda s: s.assign(k=s["k"].where(s.index != 5, 8)), "avg on aime25 has k 8, 32"),
+        (lambda s: s.drop(columns="k"), "column k is missing"),
+    ],
+)
+def test_spoilt_scores_are_errors_never_numbers(table3, spoil, message):
+    with pytest.raises(InputError, match=message):
+        verdicts(spoil(as_published(table3, rng_noise())), table3)
+
+
+def test_protocols_field_by_field(published):
+    protocols = {
+        "steer-2510.10150": Record("steer-2510.10150", 0.6, "mean of 2 runs"),
+        "par-2511.05993": Record("par", None),
+    }
+    table = protocol_diffs(published, MODEL, DATA, ["aime24", "math500"], SUITE, protocols, differences)
+    rows = table.set_index(["paper", "benchmark", "field"])
+    assert tuple(rows.loc[("steer", "aime24", "temperature")]) == (1.0, 0.6, True)
+    assert tuple(rows.loc[("par", "math500", "temperature")]) == (1.0, None, False)
+    assert tuple(table[table["paper"] == "cure"].iloc[0][["field", "theirs", "known"]]) == (
+        "protocol",
+        "not published",
+        False,
+    )
