@@ -170,9 +170,7 @@ class Params(Section):
         for name in self.models:
             if name == "base" or re.fullmatch(f"(?:{'|'.join(METHODS)})-[0-9]+", name):
                 raise ValueError(f"models: {name!r} is the name of a run; choose another, such as released-{name}")
-        if self.data.lab is None and any(
-            name.startswith("lab") for name in [*self.data.training, *benchmarks]
-        ):
+        if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
         return self
 
@@ -243,7 +241,9 @@ def _explain(problem: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         known = Params
         for part in problem["loc"][:-1]:
-            annotation = known.model_fields[part].annotation if part in known.model_fields else None  # else a dict's key
+            annotation = (
+                known.model_fields[part].annotation if part in known.model_fields else None
+            )  # else a dict's key
             nested = (annotation, *getattr(annotation, "__args__", ()))
             known = next((a for a in nested if isinstance(a, type) and issubclass(a, BaseModel)), known)
         return f"{field} is no setting; known here are {', '.join(known.model_fields)}"

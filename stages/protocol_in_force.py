@@ -40,9 +40,10 @@ def protocol_in_force(params: "Params", folder: Path = FOLDER) -> Protocol:
             raise InputError(f"evaluation.{field}: protocol {named.name} leaves it unknown; give one in the profile")
     for key, grader in graders.items():
         if grader not in GRADERS:
+            origin = "the profile" if key in evaluation.graders or evaluation.grader else f"protocol {named.name}"
             raise InputError(
-                f"evaluation.graders.{key}: protocol {named.name} has {grader!r}, which this suite cannot run; give one "
-                f"of {', '.join(GRADERS)}"
+                f"evaluation.graders.{key}: {origin} asks for {grader!r}, which this suite does not have; give one of "
+                f"{', '.join(GRADERS)}"
             )
     runs = len(params.seeds)
     return named.model_copy(
@@ -75,7 +76,7 @@ def _given(override: Any, value: Any) -> Any:
 
 
 def _grader(key: str, params: "Params", named: Protocol) -> str:
-    """The profile's for this benchmark, the tests of code, the profile's for all, the protocol's: the first there is."""
+    """The first there is of: the profile's for this benchmark, the tests of code, the profile's for all, the protocol's."""
     evaluation = params.evaluation
     if key in evaluation.graders:
         return evaluation.graders[key]

@@ -50,7 +50,9 @@ class Protocol(BaseModel):
     top_k: Annotated[int, Field(ge=-1)] | Unknown = Field(description="-1: no limit")
     max_tokens: PositiveInt | Unknown
     samples: dict[Key, PositiveInt | Unknown] = Field(description="benchmark -> samples a problem (k)")
-    unclear_variants: list[Key] = Field([], description="those of `samples` that the paper does not tell from a variant")
+    unclear_variants: list[Key] = Field(
+        [], description="those of `samples` that the paper does not tell from a variant"
+    )
     grader: str = Field(description="`benchmark`: each benchmark's own; code is always judged by its tests")
     graders: dict[Key, str] = Field({}, description="benchmark -> grader, where it is another")
     checkpoint: str = Field(description="which one is evaluated: last, best on a benchmark, …")
@@ -103,7 +105,9 @@ def differences(ours: Protocol, theirs: Protocol, benchmark: str | None) -> list
         found += _compare(field, getattr(ours, field), getattr(theirs, field))
     samples = {name: (ours.samples[own], theirs.samples[other]) for name, (own, other) in shared.items()}
     found += _by_benchmark("samples", samples)
-    found += _by_benchmark("benchmark variant", {name: (ours.variant_of(name), theirs.variant_of(name)) for name in chosen})
+    found += _by_benchmark(
+        "benchmark variant", {name: (ours.variant_of(name), theirs.variant_of(name)) for name in chosen}
+    )
     graders = {name: (ours.grader_of(own), theirs.grader_of(other)) for name, (own, other) in shared.items()}
     found += _by_benchmark("grader", graders)
     for field in ("checkpoint", "aggregation"):

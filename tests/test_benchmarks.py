@@ -21,7 +21,7 @@ from stages.evaluation import PROMPTS
 from stages.files import InputError, read_json, read_jsonl
 from stages.graders import GRADERS
 from stages.prepare import prepare
-from tests.project import ROOT, copy_project, run
+from tests.project import ROOT, copy_project
 from tests.test_resolve import changed, edit, plans_of
 
 MIRROR = os.environ.get("MIRROR")
@@ -144,7 +144,9 @@ def test_adding_one_is_a_file_and_a_line(tmp_path):
             f"\ntiny_sums:\n  sha256: {digest}\n  bytes: {len(ROWS)}\n  rows: 2\n  repo: owner/name\n"
             f"  commit: {'a' * 40}\n  path: tiny.jsonl\n  licence: MIT\n  redistribution: 'yes'\n  reader: aime25\n"
         )
-    edit(project, "params.yaml", "concurrency: 32", "concurrency: 32\n  benchmarks: [lab_sum, lab_chain, lab_code, tiny]")
+    edit(
+        project, "params.yaml", "concurrency: 32", "concurrency: 32\n  benchmarks: [lab_sum, lab_chain, lab_code, tiny]"
+    )
     after = plans_of(project)
     assert changed(before, after) == {"prepare", "sample", "grade", "report"}  # no training, no model
     assert after["sample"]["settings"]["samples"]["tiny"] == 3
@@ -162,22 +164,6 @@ def test_adding_one_is_a_file_and_a_line(tmp_path):
     assert [line["answer"] for line in lines] == ["2", "3"]
     verdicts = grade("math_verify", [(line, f"\\boxed{{{line['answer']}}}") for line in lines])
     assert [verdict["correct"] for verdict in verdicts] == [True, True]
-
-
-def test_the_reader_of_a_released_model_copies_its_folder(tmp_path):
-    project = copy_project(tmp_path)
-    stand_in = project / "stand_in"
-    stand_in.mkdir()
-    (stand_in / "config.json").write_text("{}")
-    with (project / "params.yaml").open("a") as params:
-        params.write("\nmodels: {theirs: {folder: stand_in}}\n")
-    assert run(project, "python", "-m", "stages.resolve", "smoke").returncode == 0
-    done = run(project, "python", "-m", "stages.sample", "smoke", "theirs")
-    assert "dvc repro released@smoke-theirs makes it" in done.stderr
-    done = run(project, "python", "-m", "stages.model", "smoke", "theirs")
-    assert done.returncode == 0, done.stderr
-    assert (project / "results/smoke/models/theirs/config.json").read_text() == "{}"
-    assert not (project / "results/smoke/model").exists()
 
 
 # Golds

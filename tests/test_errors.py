@@ -28,13 +28,21 @@ WRONG = {
     ),
     "no seed": ("seeds: [1]", "seeds: []", ["seeds", "at least 1 item"]),
     "seed twice": ("seeds: [1]", "seeds: [1, 1]", ["seeds", "repeats"]),
-    "k of zero": ("concurrency: 32", "concurrency: 32\n  samples: {lab_sum: 0}", ["evaluation.samples.lab_sum", "than 0"]),
+    "k of zero": (
+        "concurrency: 32",
+        "concurrency: 32\n  samples: {lab_sum: 0}",
+        ["evaluation.samples.lab_sum", "than 0"],
+    ),
     "missing model folder": (
         "source: lab\n",
         "source: folder\n  name: no/such/folder\n",
         ["model", "no/such/folder", "HF folder"],
     ),
-    "unknown benchmark": ("concurrency: 32", "concurrency: 32\n  samples: {lab_chian: 8}", ["evaluation.samples", "lab_chian"]),
+    "unknown benchmark": (
+        "concurrency: 32",
+        "concurrency: 32\n  samples: {lab_chian: 8}",
+        ["evaluation.samples", "lab_chian"],
+    ),
     "unknown protocol": ("protocol: laboratory", "protocol: labratory", ["evaluation.protocol", "labratory", "suite"]),
     "field that a protocol leaves unknown": (
         "protocol: laboratory",

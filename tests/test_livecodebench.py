@@ -135,8 +135,8 @@ def prepared(settings: Settings, folder: Path, mirror: Path | None = None) -> Pa
 
 
 def test_the_release_is_prepared_within_its_window(release, tmp_path):
-    window = release.model_copy(update={"first_date": "2023-02-15", "last_date": "2023-04-15"})
-    folder = prepared(Settings.model_validate(window.model_dump()), tmp_path / "data")
+    window = {**release.model_dump(), "first_date": "2023-02-15", "last_date": "2023-04-15"}
+    folder = prepared(Settings.model_validate(window), tmp_path / "data")
     lines = list(read_jsonl(folder / "eval/livecodebench.jsonl"))
     expected = [number for number in range(400) if 1 <= number % 9 <= 3]  # months 2, 3 and 4; both ends included
     assert [line["id"] for line in lines] == [f"abc{number}" for number in expected]
@@ -177,7 +177,12 @@ def test_settings_say_what_is_missing():
         ({"release": "release_v2", "sha256": {"test.jsonl": "0" * 64}}, "test2.jsonl missing; run sha256sum"),
         ({"release": "release_v7", "sha256": {}}, "release_v1"),
         (
-            {"release": "release_v1", "sha256": {"test.jsonl": ""}, "first_date": "2024-02-01", "last_date": "2024-01-01"},
+            {
+                "release": "release_v1",
+                "sha256": {"test.jsonl": ""},
+                "first_date": "2024-02-01",
+                "last_date": "2024-01-01",
+            },
             "last_date: 2024-01-01 is before",
         ),
     ):

@@ -128,7 +128,9 @@ def test_published_evaluation_after_another_training_prompt_is_replayed_and_show
 def test_unknown_fields_are_asked_for_until_all_are_given_and_stay_departures():
     given = {}
     for field, value in (("top_k", -1), ("max_tokens", 4096), ("prompt", "boxed"), ("grader", "math_verify")):
-        with pytest.raises(InputError, match=f"evaluation.{'graders.aime24' if field == 'grader' else field}: protocol par"):
+        with pytest.raises(
+            InputError, match=f"evaluation.{'graders.aime24' if field == 'grader' else field}: protocol par"
+        ):
             with_evaluation(protocol="par-2511.05993", benchmarks=["aime24"], **given)
         given[field] = value
     params = with_evaluation(protocol="par-2511.05993", benchmarks=["aime24"], **given)
@@ -159,7 +161,11 @@ def test_code_is_judged_by_its_tests_under_every_protocol():
         ("prompt: plain\n", "prompt: plan\n", "laboratory.yaml: prompt: .*'plan' is no prompt template"),
         ("lab_sum: 8", "lab_sums: 8", "laboratory.yaml: samples.lab_sums.*is no benchmark"),
         ("lab_sum: 8", "lab_sum: none", "laboratory.yaml: samples.lab_sum"),
-        ("grader: benchmark", "grader: benchmark\ngraders: {aime24: exact_box}", "laboratory.yaml: aime24 is not in samples"),
+        (
+            "grader: benchmark",
+            "grader: benchmark\ngraders: {aime24: exact_box}",
+            "laboratory.yaml: aime24 is not in samples",
+        ),
         ("name: laboratory", "name: lab", "laboratory.yaml: name is 'lab'"),
         ("name:", "- name:", "laboratory.yaml is not YAML"),
     ],
@@ -168,7 +174,9 @@ def test_a_wrong_record_is_named_by_file_and_field(tmp_path, old, new, message):
     text = (ROOT / "data/protocols/laboratory.yaml").read_text()
     lines = text.split("\n", 1)[1]  # the first line is a comment
     assert old in lines
-    (tmp_path / "laboratory.yaml").write_text(lines.replace("train_prompt: plain", "train_prompt:  plain").replace(old, new, 1))
+    (tmp_path / "laboratory.yaml").write_text(
+        lines.replace("train_prompt: plain", "train_prompt:  plain").replace(old, new, 1)
+    )
     with pytest.raises(InputError, match=message) as caught:
         load_protocols(tmp_path)
     assert "\n" not in str(caught.value)

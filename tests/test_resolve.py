@@ -1,5 +1,6 @@
 """A run depends on exactly what it uses: what a change makes run again, and what it leaves alone."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,10 @@ def test_the_closure_holds_all_that_a_stage_imports(stage):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     covered = {str(path) for path in closure([f"stages.{stage}"])}
-    registry = {"stages/methods/__init__.py", "stages/benchmarks/__init__.py"}  # count for no run: see stages/closure.py
+    registry = {
+        "stages/methods/__init__.py",
+        "stages/benchmarks/__init__.py",
+    }  # count for no run: see stages/closure.py
     for module in set(done.stdout.split()) - WITHOUT_EFFECT:
         path = Path(*module.split("."))
         file = path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
@@ -128,10 +132,11 @@ def test_a_released_model_is_evaluated_and_nothing_else_runs_again(project):
     listed = run(project, "dvc", "stage", "list", "--name-only").stdout.split()
     stages = [name for name in listed if name.endswith("@smoke-theirs-1.5b")]
     assert stages == [f"{stage}@smoke-theirs-1.5b" for stage in ("released", "sample_released", "grade_released")]
-    dry = run(project, "dvc", "repro", "--dry", "--allow-missing", stages[-1])
-    assert "python -m stages.model smoke theirs-1.5b" in dry.stdout, dry.stdout + dry.stderr
-    assert "python -m stages.sample smoke theirs-1.5b" in dry.stdout
-    assert "stages.train" not in dry.stdout
+    done = run(project, "dvc", "repro", "prepare@smoke", stages[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "results/smoke/models/theirs-1.5b/config.json").read_text() == "{}"
+    dry = run(project, "dvc", "repro", "--dry", stages[1])
+    assert re.findall("> (.*)", dry.stdout) == [".venv/train/bin/python -m stages.sample smoke theirs-1.5b"], dry.stderr
 
 
 def test_every_stage_depends_on_its_own_plan():
@@ -148,7 +153,9 @@ def test_runs_of_different_seeds_get_different_seeds():
     written = plans(load(ROOT / "params.yaml").model_copy(update={"seeds": [1, 2, 3]}))
     seeds = [written[f"train/grpo-{seed}"]["seed"] for seed in (1, 2, 3)]
     assert len(set(seeds)) == 3
-    assert seeds == [written[f"train/par-{seed}"]["seed"] for seed in (1, 2, 3)]  # methods are compared on the same draws
+    assert seeds == [
+        written[f"train/par-{seed}"]["seed"] for seed in (1, 2, 3)
+    ]  # methods are compared on the same draws
 
 
 def test_smoke_in_force_is_the_smoke_profile():

@@ -1,7 +1,8 @@
 """The registry of benchmarks: the key in a protocol or in `params.yaml` is the module of that name.
 
 To add one, write `stages/benchmarks/<key>.py` with a BENCHMARK and put its key here; problems that are not generated
-need a source in `data/sources.yaml`. `python -m stages.benchmarks` prints the table of all.
+need a source in `data/sources.yaml`. A new key concerns no run. Once a profile evaluates it, the profile's models are
+sampled again, where all replies that are stored for other benchmarks are taken as they are. `python -m stages.benchmarks` prints the table of all.
 """
 
 from importlib import import_module

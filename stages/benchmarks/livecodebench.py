@@ -1,4 +1,4 @@
-"""LiveCodeBench (Jain et al., arXiv 2403.07974), code generation, the lite copy: release and window of dates are settings.
+"""LiveCodeBench (Jain et al., arXiv 2403.07974), code generation, lite copy: release and window are settings.
 
 Which problems a paper means by "LiveCodeBench" depends on both: "v5" alone names 880 problems, of which papers report
 279 (2024-08 to 2025-02, the window that some of them print).

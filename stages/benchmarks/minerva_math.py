@@ -1,6 +1,7 @@
 """Minerva's undergraduate physics and chemistry questions (Lewkowycz et al., arXiv 2206.14858), 272 problems.
 
-Golds in e-notation (`5.3e-9`) are common: the grader reads them as powers of ten. Two public copies have 29 wrong golds.
+Golds in e-notation (`5.3e-9`) are common: the grader reads them as powers of ten. Two public copies have 29 wrong
+golds; this one has none.
 """
 
 from stages.benchmarks.base import BOXED, Benchmark

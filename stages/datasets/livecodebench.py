@@ -29,8 +29,14 @@ PROBLEMS = (400, 511, 612, 713, 880, 1055)  # of release_v1 to release_v6, as it
 LEVELS = {"easy": 1, "medium": 2, "hard": 3}
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 # LiveCodeBench, lcb_runner/prompts/code_generation.py, get_generic_question_template_answer
-WITH_STARTER = "You will use the following starter code to write the solution to the problem and enclose your code within delimiters."
-WITHOUT_STARTER = "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample inputs). Enclose your code within delimiters as follows."
+WITH_STARTER = (
+    "You will use the following starter code to write the solution to the problem and enclose your code within "
+    "delimiters."
+)
+WITHOUT_STARTER = (
+    "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on the sample "
+    "inputs). Enclose your code within delimiters as follows."
+)
 
 
 class Settings(BaseModel):
@@ -85,12 +91,13 @@ def load(settings: Settings, mirror: Path | None = None) -> Release:
                 else:
                     dropped += 1
             except MALFORMED as error:
-                raise InputError(
-                    f"livecodebench: {name} row {number} is malformed ({type(error).__name__}: {error}); get the file anew"
-                )
+                reason = f"{type(error).__name__}: {error}"
+                raise InputError(f"livecodebench: {name} row {number} is malformed ({reason}); get the file anew")
     expected = PROBLEMS[len(settings.files) - 1]
     if rows_in != expected:
-        raise InputError(f"livecodebench: {settings.release} has {rows_in} problems, not {expected}; get its files anew")
+        raise InputError(
+            f"livecodebench: {settings.release} has {rows_in} problems, not {expected}; get its files anew"
+        )
     if not lines:
         raise InputError("livecodebench: no problem lies within first_date and last_date; widen the window")
     return Release(lines, rows_in, {"outside the window of dates": dropped} if dropped else {})
@@ -147,7 +154,9 @@ def _verified(settings: Settings, name: str, mirror: Path | None) -> Path:
     wanted = settings.sha256[name]
     path = Path(settings.folder) / name if settings.folder else mirror / wanted if mirror else _download(settings, name)
     if not path.is_file():
-        raise InputError(f"livecodebench: {name} is not in the {'folder' if settings.folder else 'mirror'}; put it there")
+        raise InputError(
+            f"livecodebench: {name} is not in the {'folder' if settings.folder else 'mirror'}; put it there"
+        )
     if (found := sha256(path)) != wanted:
         raise InputError(f"livecodebench: wrong checksum, {name} has sha256 {found}, not {wanted}; get it anew")
     return path
