@@ -12,7 +12,9 @@ REGISTRIES = {Path("stages/methods/__init__.py"), Path("stages/benchmarks/__init
 BESIDE = {
     "stages.backend.config": ["stages/backend/agent_loops.yaml"],
     "stages.datasets.fetch": ["data/sources.yaml"],
-    "stages.graders.sandbox": ["stages/graders/harness.py"],
+    "stages.graders.sandbox": [
+        f"stages/graders/inside/{name}.py" for name in ("connection", "supervisor", "values", "worker")
+    ],
 }
 
 

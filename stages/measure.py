@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from stages.lab.problems import CONNECTORS, FINAL_WORDS
-from stages.methods.base import Responses, group_mean
+from stages.surrogate.batch import Responses
+from stages.surrogate.groups import group_mean
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class TokenClasses:
 
 
 def measure(responses: Responses, classes: TokenClasses) -> dict[str, float]:
-    """Means over the rollout batch: entropy over tokens (nats), reward and length over responses, groups by outcome.
+    """Means over the rollout batch: entropy over tokens (nats), reward and length over responses, groups by outcome,
+    and the log-prob of the tokens of right and of wrong responses (nats; absent where there are none).
 
     With token classes also the entropy of the response's first token (the style), of connectors, digits and the rest,
     and how many distinct styles a group has.
@@ -41,6 +43,9 @@ def measure(responses: Responses, classes: TokenClasses) -> dict[str, float]:
         "all_correct_groups": (correct == 1).double().mean(),
         "all_wrong_groups": (correct == 0).double().mean(),
     }
+    for name, chosen in {"correct": responses.correct, "incorrect": ~responses.correct}.items():
+        if chosen.any():
+            measured[f"log_prob_{name}"] = responses.old_log_prob.double()[mask & chosen[:, None]].mean()
     if classes.digit:
         style = torch.zeros_like(mask)
         style[:, 0] = True

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
-from stages.benchmarks import BENCHMARKS, find
 from stages.evaluation import PROMPTS
 from stages.files import InputError
 from stages.methods import METHODS, build
-from stages.protocol_in_force import protocol_in_force
+from stages.protocol_in_force import check_evaluation
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -105,6 +104,7 @@ class Evaluation(Section):
     max_tokens: PositiveInt | None = None
     grader: str | None = Field(None, description="for all benchmarks that run no code")
     graders: dict[str, str] = Field({}, description="benchmark -> grader")
+    also_graded_by: dict[str, list[str]] = Field({}, description="benchmark -> further graders, for comparison")
 
 
 class Released(Section):
@@ -166,50 +166,13 @@ class Params(Section):
         for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
             if template is not None and template not in PROMPTS:
                 raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")
-        benchmarks = check_benchmarks(self)
+        benchmarks = check_evaluation(self)
         for name in self.models:
             if name == "base" or re.fullmatch(f"(?:{'|'.join(METHODS)})-[0-9]+", name):
                 raise ValueError(f"models: {name!r} is the name of a run; choose another, such as released-{name}")
         if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
         return self
-
-
-def check_benchmarks(params: Params) -> list[str]:
-    """The benchmarks in force; ValueError or InputError when one is unknown, unusable or wrongly set."""
-    evaluation = params.evaluation
-    for field in ("benchmarks", "samples", "graders", "benchmark_settings"):
-        if unknown := sorted(set(getattr(evaluation, field)) - set(BENCHMARKS)):
-            raise ValueError(
-                f"evaluation.{field}: unknown benchmark {', '.join(unknown)}; known are {', '.join(BENCHMARKS)}"
-            )
-    if len(set(evaluation.benchmarks)) < len(evaluation.benchmarks):
-        raise ValueError(f"evaluation.benchmarks: {evaluation.benchmarks} repeats an entry")
-    chosen = list(protocol_in_force(params).samples)
-    for name in chosen:
-        if find(name).unusable:
-            raise ValueError(f"evaluation.benchmarks: {name} cannot be prepared: {find(name).unusable}")
-    benchmark_settings(params)
-    return chosen
-
-
-def benchmark_settings(params: Params) -> dict[str, dict[str, Any]]:
-    """Benchmark -> its settings, complete, for those in force that have any; InputError names a wrong one."""
-    found, given = {}, params.evaluation.benchmark_settings
-    chosen = protocol_in_force(params).samples
-    for name in sorted({*given, *(key for key in chosen if find(key).settings)}):
-        schema = find(name).settings
-        if schema is None or name not in chosen:
-            reason = "has no settings" if schema is None else "is not evaluated"
-            raise InputError(f"evaluation.benchmark_settings.{name}: {name} {reason}; remove it")
-        try:
-            found[name] = schema.model_validate(given.get(name, {})).model_dump(mode="json")
-        except ValidationError as error:
-            problem = error.errors()[0]
-            field = ".".join(map(str, ("evaluation.benchmark_settings", name, *problem["loc"])))
-            reason = problem["ctx"]["error"] if problem["type"] == "value_error" else problem["msg"].lower()
-            raise InputError(f"{field}: {reason}; known settings are {', '.join(schema.model_fields)}")
-    return found
 
 
 def load(path: Path) -> Params:

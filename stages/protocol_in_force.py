@@ -8,7 +8,9 @@ named protocol's, that is a departure like any other.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.benchmarks import find
+from pydantic import ValidationError
+
+from stages.benchmarks import BENCHMARKS, find
 from stages.files import InputError
 from stages.graders import GRADERS
 from stages.protocols import FOLDER, OWN, SAMPLING, UNKNOWN, Difference, Protocol, differences, load_protocols
@@ -90,3 +92,48 @@ def _grader(key: str, params: "Params", named: Protocol) -> str:
 def departures(params: "Params", folder: Path = FOLDER) -> list[Difference]:
     """Where the protocol in force is not the one that the profile names."""
     return differences(protocol_in_force(params, folder), named_protocol(params, folder), None)
+
+
+def check_evaluation(params: "Params") -> list[str]:
+    """The benchmarks in force; InputError when one is unknown, unusable or wrongly set."""
+    evaluation = params.evaluation
+    for field in ("benchmarks", "samples", "graders", "benchmark_settings"):
+        if unknown := sorted(set(getattr(evaluation, field)) - set(BENCHMARKS)):
+            raise InputError(
+                f"evaluation.{field}: unknown benchmark {', '.join(unknown)}; known are {', '.join(BENCHMARKS)}"
+            )
+    if len(set(evaluation.benchmarks)) < len(evaluation.benchmarks):
+        raise InputError(f"evaluation.benchmarks: {evaluation.benchmarks} repeats an entry")
+    force = protocol_in_force(params)
+    chosen = list(force.samples)
+    for name in chosen:
+        if find(name).unusable:
+            raise InputError(f"evaluation.benchmarks: {name} cannot be prepared: {find(name).unusable}")
+    for name, graders in evaluation.also_graded_by.items():
+        others = set(GRADERS) - {force.graders.get(name)}
+        if name not in chosen or not set(graders) <= others or len(set(graders)) < len(graders):
+            raise InputError(
+                f"evaluation.also_graded_by: {name}: {graders}; give a benchmark that is evaluated and, once each, "
+                f"graders other than its own: {', '.join(sorted(others))}"
+            )
+    benchmark_settings(params)
+    return chosen
+
+
+def benchmark_settings(params: "Params") -> dict[str, dict[str, Any]]:
+    """Benchmark -> its settings, complete, for those in force that have any; InputError names a wrong one."""
+    found, given = {}, params.evaluation.benchmark_settings
+    chosen = protocol_in_force(params).samples
+    for name in sorted({*given, *(key for key in chosen if find(key).settings)}):
+        schema = find(name).settings
+        if schema is None or name not in chosen:
+            reason = "has no settings" if schema is None else "is not evaluated"
+            raise InputError(f"evaluation.benchmark_settings.{name}: {name} {reason}; remove it")
+        try:
+            found[name] = schema.model_validate(given.get(name, {})).model_dump(mode="json")
+        except ValidationError as error:
+            problem = error.errors()[0]
+            field = ".".join(map(str, ("evaluation.benchmark_settings", name, *problem["loc"])))
+            reason = problem["ctx"]["error"] if problem["type"] == "value_error" else problem["msg"].lower()
+            raise InputError(f"{field}: {reason}; known settings are {', '.join(schema.model_fields)}")
+    return found

@@ -14,8 +14,8 @@ from stages.benchmarks import find
 from stages.closure import fingerprint
 from stages.files import InputError, output_folder, sha256, write_json
 from stages.methods import build
-from stages.params import Params, benchmark_settings, load
-from stages.protocol_in_force import departures, protocol_in_force
+from stages.params import Params, load
+from stages.protocol_in_force import benchmark_settings, departures, protocol_in_force
 from stages.protocols import SAMPLING
 from stages.stage import run_stage
 
@@ -63,7 +63,11 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         ),
         "grade": plan(
             "grade",
-            {"samples": protocol.samples, "graders": protocol.graders},
+            {
+                "samples": protocol.samples,
+                "graders": protocol.graders,
+                "alternatives": params.evaluation.also_graded_by,
+            },
             lock=evaluation_lock,
         ),
         "report": plan(

@@ -1,17 +1,35 @@
 """Shared by the tests: random batches as a method sees them."""
 
-import torch
+from dataclasses import dataclass
+from pathlib import Path
 
-from stages.methods.base import Progress, Update
+import torch
+import yaml
+from torch import Tensor
+
+from stages.methods import build
+from stages.methods.base import Method, Progress, Update
+from stages.surrogate.aggregation import aggregate
+from stages.surrogate.survey import survey
+
+
+@dataclass(frozen=True)
+class DifferentiableUpdate(Update):
+    """An update with the logits behind it, so that a test can take gradients with respect to them."""
+
+    logits: Tensor = None  # [B, T, V]
 
 
 def random_update(
-    seed: int = 0, responses: int = 8, length: int = 12, vocabulary: int = 7, state=None, spread: float = 0.3
-) -> Update:
-    """A ragged mini-batch of two groups with consistent log-probs and entropies, float64, `log_prob` differentiable.
-
-    The logits behind it hang on the result as `update.logits`, so that a test can take gradients with respect to them.
-    """
+    seed: int = 0,
+    responses: int = 8,
+    length: int = 12,
+    vocabulary: int = 7,
+    state=None,
+    spread: float = 0.3,
+    step: int = 1,
+) -> DifferentiableUpdate:
+    """A ragged mini-batch of two groups with consistent log-probs and entropies, float64, `log_prob` differentiable."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
@@ -22,24 +40,42 @@ def random_update(
     token_ids = torch.randint(vocabulary, (responses, length), generator=generator)
     lengths = torch.randint(1, length + 1, (responses,), generator=generator)
     rewards = torch.randint(2, (responses,), generator=generator).double()
+    rewards[: responses // 2 : 2], rewards[1 : responses // 2 : 2] = 1, 0  # the first group is mixed
     mask = torch.arange(length)[None] < lengths[:, None]
-    update = Update(
+    return DifferentiableUpdate(
         response_mask=mask,
         token_ids=token_ids,
         old_log_prob=log_prob_of(old_logits, token_ids),
         old_entropy=entropy_of(old_logits),
         rewards=rewards,
         correct=rewards > 0,
-        group=torch.arange(responses) // (responses // 2),
-        prompt_id=tuple(f"p{i // (responses // 2)}" for i in range(responses)),
-        answer=(None,) * responses,
-        progress=Progress(1, 10, state or {}),
+        group=torch.arange(responses) // max(responses // 2, 1),
+        index=torch.arange(responses),
+        progress=Progress(step, 10, state or {}, seed=17),
+        reference_log_prob=log_prob_of(old_logits + 0.2 * normal(responses, length, vocabulary), token_ids),
+        prompt_id=tuple(f"p{i // max(responses // 2, 1)}" for i in range(responses)),
+        answer=tuple(["7", "8", None, "7"][i % 4] for i in range(responses)),
+        decode=lambda token: f" {'wait but so then let hence next'.split()[token % 7]}",
         log_prob=log_prob_of(logits, token_ids),
         entropy=entropy_of(logits),
         advantages=normal(responses, 1).expand(-1, length) * mask,
+        mask=mask,
+        logits=logits,
     )
-    object.__setattr__(update, "logits", logits)
-    return update
+
+
+def smoke_settings(name: str) -> dict:
+    """What the smoke profile sets of the method `name`: values for what nobody published, among others."""
+    return yaml.safe_load(Path("profiles/smoke.yaml").read_text())["method_settings"].get(name, {})
+
+
+def method_of(name: str) -> Method:
+    return build(name, smoke_settings(name))
+
+
+def update_for(name: str, seed: int = 0, **changes) -> DifferentiableUpdate:
+    """A random mini-batch at the first state of the method `name`."""
+    return random_update(seed, state=method_of(name).initial_state(), **changes)
 
 
 def log_prob_of(logits, token_ids):
@@ -51,9 +87,18 @@ def entropy_of(logits):
     return -(log_probs.exp() * log_probs).sum(-1)
 
 
-def mean_loss(method, update):
-    """The token-mean loss of a method over one mini-batch, statistics included."""
-    statistics = {name: value.item() for name, value in method.statistics(update).items()}
-    update.statistics.update(statistics)
+def surveyed(method: Method, update: Update) -> Update:
+    """`update` as the whole mini-batch, with the method's logit terms, statistics and mask."""
+    if method.uses_logits:
+        shape = update.response_mask.shape
+        terms = method.logit_terms(update.logits.flatten(0, 1))
+        object.__setattr__(update, "logit_terms", {name: value.view(shape) for name, value in terms.items()})
+    return survey(method, update)
+
+
+def mean_loss(method: Method, update: Update) -> Tensor:
+    """The loss of a method over `update` as one whole mini-batch."""
+    update = surveyed(method, update)
     loss, _ = method.token_loss(update)
-    return (loss * update.response_mask).sum() / update.response_mask.sum()
+    kept = update.mask
+    return aggregate(loss, kept, method.settings.aggregation, int(kept.sum()), int(kept.any(-1).sum()), kept.shape[1])

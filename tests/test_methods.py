@@ -12,15 +12,9 @@ from verl.trainer.ppo import core_algos
 
 from stages.files import InputError
 from stages.methods import METHODS, build
-from stages.methods.base import Progress
-from tests.batches import log_prob_of, mean_loss, random_update
-
-STATES = {"par": {"weight": 0.4, "threshold": 0.2}}
-
-
-def update_for(name, seed=0, **changes):
-    return random_update(seed, state=STATES.get(name), **changes)
-
+from stages.surrogate.aggregation import aggregate
+from stages.surrogate.batch import Progress, rows
+from tests.batches import entropy_of, log_prob_of, mean_loss, method_of, random_update, surveyed, update_for
 
 # -- against verl 0.9.1 -------------------------------------------------------------------------------------------
 
@@ -69,11 +63,11 @@ def test_a_group_of_one_gets_verls_advantage():
 # -- closed forms -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["grpo", "clip_higher", "steer", "par", "flexible"])  # PPO's surrogate, reweighted
 def test_gradient_on_the_logits(name):
     """d loss/dz = −w·I·r·A·(onehot − π)/N, with I = 0 where the clip removes the gradient (the papers' derivation)."""
     method = build(name, {})
-    update = update_for(name, seed=4, spread=0.8)
+    update = surveyed(method, update_for(name, seed=4, spread=0.8))
     (gradient,) = torch.autograd.grad(mean_loss(method, update), update.logits)
     with torch.no_grad():
         low, high = (torch.as_tensor(width) for width in method.clip_range(update))
@@ -101,7 +95,7 @@ def test_steer_weights_by_hand():
     )
     changes = [1.0 * 0.5 * (np.log(0.5) + 0.6), -2.0 * 0.1 * (np.log(0.9) + 0.4)]  # −.0466, −.0589
     paper = build("steer", {})
-    update.statistics.update({name: value.item() for name, value in paper.statistics(update).items()})
+    update = surveyed(paper, update)
     expected = [0.7 ** (abs(changes[0]) / abs(changes[1])), 0.7]
     assert paper.token_weight(update)[:, 0].tolist() == pytest.approx(expected)
     code = build("steer", {"variant": "code", "weight_min": 0.8})
@@ -113,26 +107,35 @@ def test_steer_code_does_not_blow_up_small_changes():
     small = replace(update, advantages=update.advantages * 1e-6)
     assert build("steer", {"variant": "code"}).token_weight(small).min() > 0.9999  # scale held at 0.02
     paper = build("steer", {})
-    small.statistics.update({name: value.item() for name, value in paper.statistics(small).items()})
+    small = surveyed(paper, small)
     assert paper.token_weight(small).min().item() == pytest.approx(0.7)
 
 
-def test_steer_statistic_is_over_the_mini_batch():
-    """Halves with the whole mini-batch's statistic give the whole's gradient: micro-batches do not matter."""
-    method, update = build("steer", {}), update_for("steer", seed=2)
-    (whole,) = torch.autograd.grad(mean_loss(method, update), update.logits, retain_graph=True)
-    total = update.response_mask.sum()
-    split = torch.zeros_like(whole)
-    for rows in (slice(0, 4), slice(4, 8)):
-        part = replace(update, **{
-            name: value[rows] for name, value in vars(update).items() if isinstance(value, torch.Tensor) and name != "logits"
-        })  # fmt: skip
-        loss, _ = method.token_loss(part)
-        split += torch.autograd.grad((loss * part.response_mask).sum() / total, update.logits, retain_graph=True)[0]
-    assert torch.allclose(split, whole, atol=1e-12)
+@pytest.mark.parametrize("name", METHODS)
+def test_micro_batches_and_ranks_do_not_matter(name):
+    """64 responses at once, against micro-batches of 8 on two ranks, each with half: the same gradient to 1e-5."""
+    method, whole = method_of(name), surveyed(method_of(name), update_for(name, 2, responses=64, spread=0.6))
+    kept = whole.mask
+    sizes = dict(tokens=int(kept.sum()), responses=int(kept.any(-1).sum()), horizon=kept.shape[1])
+
+    def gradient(parts):
+        total = sum(
+            aggregate(method.token_loss(part)[0], part.mask, method.settings.aggregation, **sizes)
+            for part in (rows(whole, part) for part in parts)
+        )
+        return torch.autograd.grad(total, whole.logits, retain_graph=True)[0]
+
+    shuffled = torch.randperm(64, generator=torch.Generator().manual_seed(1))
+    split = gradient([part for rank in shuffled.split(32) for part in rank.split(8)])
+    assert torch.allclose(gradient([slice(0, 64)]), split, atol=1e-5, rtol=1e-5)
 
 
 # -- schedules and controllers, by hand ---------------------------------------------------------------------------
+
+
+def after(method, progress, entropy):
+    """The state after a step whose entropy was `entropy`."""
+    return method.next_state(replace(random_update(), progress=progress), {"entropy": entropy})
 
 
 def test_par_follows_the_entropy():
@@ -141,20 +144,20 @@ def test_par_follows_the_entropy():
     weights = []
     for step, entropy in enumerate([0.5, 0.5, 0.5, 0.19, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 1):
         weights.append(state["weight"])
-        state = method.next_state(Progress(step, 11, state), entropy)
+        state = after(method, Progress(step, 11, state), entropy)
     assert weights == pytest.approx([0.0, 0.25, 0.5, 0.75, 0.5, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0])
 
 
 def test_par_threshold_can_follow_the_first_entropy():
     method = build("par", {"threshold_of_start": 0.5, "step": 0.25})
-    state = method.next_state(Progress(1, 4, method.initial_state()), 0.8)
+    state = after(method, Progress(1, 4, method.initial_state()), 0.8)
     assert state == pytest.approx({"weight": 0.25, "threshold": 0.4})
-    assert method.next_state(Progress(2, 4, state), 0.39)["weight"] == 0.0
-    assert method.next_state(Progress(2, 4, state), 0.40)["weight"] == 0.5
+    assert after(method, Progress(2, 4, state), 0.39)["weight"] == 0.0
+    assert after(method, Progress(2, 4, state), 0.40)["weight"] == 0.5
 
 
 def test_par_weighs_positive_advantages_only():
-    update = update_for("par", seed=5)
+    update = random_update(5, state={"weight": 0.4, "threshold": 0.2})
     weight = build("par", {}).token_weight(update)
     assert (weight[update.advantages > 0] == 0.4).all() and (weight[update.advantages <= 0] == 1.0).all()
 
@@ -175,37 +178,56 @@ def test_flexible_widths_by_hand(step, high, low):
 
 # -- limits -------------------------------------------------------------------------------------------------------
 
+# Method -> its neutral setting, and the settings of GRPO that it then equals bit for bit.
 NEUTRAL = {
     "clip_higher": ({"clip_ratio_high": 0.2}, {}),
     "steer": ({"weight_min": 1.0}, {"clip_ratio_high": 0.28, "dual_clip": 10.0}),
-    "par": ({}, {}),  # at λ = 1
-    "flexible": ({"high_slope": 0.0, "low_slope": 0.0, "high_width": 0.2, "low_width": 0.2}, {}),
+    "dapo": ({"clip_ratio_high": 0.2, "dynamic_sampling": False, "overlong_shaping": False}, {}),
+    "forking_tokens": ({"share": 1.0, "clip_ratio_high": 0.2, "overlong_shaping": False}, {}),
+    "entropy_adv": ({"alpha": 0.0}, {}),
+    "unlikeliness": ({"beta_rank": 0.0, "kl_coefficient": 0.0}, {}),
+    "outcome_ucb": ({"coefficient": 0.0}, {}),
+    "outcome_batch": ({"coefficient": 0.0}, {}),
+    "rand_pos_clip": ({"share": 0.0}, {}),
+    "clip_b": ({"mu": 1e9}, {}),
+    "clip_v": ({"share": 0.0}, {}),
 }
 
 
 @pytest.mark.parametrize("name", NEUTRAL)
 def test_neutral_setting_is_grpo_bit_for_bit(name):
     neutral, grpo = NEUTRAL[name]
-    state = {"weight": 1.0, "threshold": 0.2} if name == "par" else None
-    update = random_update(6, state=state, spread=0.6)
-    losses = [mean_loss(build(method, changes), update) for method, changes in ((name, neutral), ("grpo", grpo))]
+    methods = [build(name, neutral), build("grpo", grpo)]
+    update = random_update(6, state=methods[0].initial_state(), spread=0.6)
+    assert torch.equal(*[method.advantages(update) for method in methods])
+    losses = [mean_loss(method, update) for method in methods]
     gradients = [torch.autograd.grad(loss, update.logits, retain_graph=True)[0] for loss in losses]
-    if name == "flexible":  # (1 + λ)·0.2 − λ·0.2 is 0.2 up to rounding
-        assert torch.allclose(*gradients, atol=1e-15)
-    else:
-        assert torch.equal(*losses) and torch.equal(*gradients)
+    assert torch.equal(*losses) and torch.equal(*gradients)
+
+
+def test_composition_equals_its_advantage_method_where_the_other_is_neutral():
+    for name, advantage in (("rloo_steer", "rloo"), ("opo_steer", "opo")):
+        update = random_update(6, spread=0.6)
+        neutral = build(name, {"weight_min": 1.0})
+        plain = build(advantage, {"clip_ratio_high": 0.28, "dual_clip": 10.0})
+        assert torch.equal(neutral.advantages(update), plain.advantages(update))
+        assert torch.equal(mean_loss(neutral, update), mean_loss(plain, update))
+        assert neutral.settings.updates_per_step == plain.settings.updates_per_step
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_padding_changes_nothing(name):
-    method, update = build(name, {}), update_for(name, seed=7)
+    method, update = method_of(name), update_for(name, seed=7)
     noise = torch.where(update.response_mask, 0.0, 5.0).double()
     padded = replace(
         update,
         log_prob=update.log_prob - noise,
+        entropy=update.entropy + noise,
         advantages=update.advantages + noise,
+        old_log_prob=update.old_log_prob - 2 * noise,
         old_entropy=update.old_entropy + noise,
-        statistics={},
+        reference_log_prob=update.reference_log_prob - noise,
+        logits=torch.where(update.response_mask[..., None], update.logits, 3.0),
     )
     assert torch.equal(mean_loss(method, update), mean_loss(method, padded))
 
@@ -220,14 +242,20 @@ def test_padding_changes_nothing(name):
 )
 def test_gradients_stay_finite(name, logit, reward, length, shift):
     """p → 0 and p → 1, all-equal rewards, one-token responses, ratios far from 1."""
-    method, update = build(name, {}), random_update(8, length=length, state=STATES.get(name))
+    method, update = method_of(name), update_for(name, 8, length=length)
     logits = torch.zeros(8, length, 7, dtype=torch.float64)
     logits[..., 0] = logit
     logits.requires_grad_()
     rewards = torch.ones(8).double() if reward == "equal" else torch.tensor([0.0, 1.0] * 4).double()
     log_prob = log_prob_of(logits, update.token_ids)
     update = replace(
-        update, log_prob=log_prob, old_log_prob=(log_prob.detach() + shift).clamp(max=0), rewards=rewards, statistics={}
+        update,
+        logits=logits,
+        log_prob=log_prob,
+        entropy=entropy_of(logits),
+        old_log_prob=(log_prob.detach() + shift).clamp(max=0),
+        rewards=rewards,
+        correct=rewards > 0,
     )
     update = replace(update, advantages=method.advantages(update))
     loss = mean_loss(method, update)

@@ -1,26 +1,28 @@
-"""Programs that behave, misbehave and cheat. Each runs under the sandbox's own limits, so none can outlive its test."""
+"""Programs that behave, however their tests are written, and the stages where no sandbox is at hand."""
 
 import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from stages.files import InputError
-from stages.graders import GRADERS, sandbox
-from stages.graders.sandbox import Program, run_programs
+from stages.graders import GRADERS, availability, sandbox
+from stages.graders import programs as running
+from stages.graders.programs import run_programs
+from stages.graders.sandbox import Program
 
-REASON = sandbox.available()
+REASON = availability.available()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 TESTS = "assert solution(2) == 5\nassert solution(-3) == 0\n"
 
 
 @pytest.fixture(autouse=True)
 def short_limits(monkeypatch):
-    monkeypatch.setitem(sandbox.LIMITS, "seconds", 3)
+    for name, seconds in {"seconds": 3, "case_seconds": 3, "wall_seconds": 6}.items():
+        monkeypatch.setitem(sandbox.LIMITS, name, seconds)
 
 
 def run(*solutions, tests=TESTS, **more):
@@ -51,110 +53,125 @@ def test_values_keep_their_types():
 
 
 @needs_sandbox
-@pytest.mark.parametrize(
-    "cheat",
-    [
-        "import os; os._exit(0)",
-        "import sys; sys.exit(0)",
-        "print('passed'); print({'status': 'passed'}); import os; os._exit(0)",
-        # an object that equals everything
-        "class Equal:\n    def __eq__(self, other): return True\ndef solution(x): return Equal()",
-        "class Number(int):\n    def __eq__(self, other): return True\ndef solution(x): return Number()",
-        # the tests and the verdict are not in this process
-        "import sys\ndef solution(x):\n    frame = sys._getframe()\n    while frame.f_back: frame = frame.f_back\n"
-        "    return frame.f_globals['limits']['answer']",
-        # another process's output, memory, life
-        "import os\nfor pid in range(1, 20):\n    for fd in range(20):\n"
-        "        try: open(f'/proc/{pid}/fd/{fd}', 'w').write('passed')\n"
-        "        except OSError: pass\ndef solution(x): return 0",
-        "import ctypes\nlibc = ctypes.CDLL(None)\ntraced = [libc.ptrace(16, pid, 0, 0) for pid in (1, 2)]\n"
-        "def solution(x): return x + 3 if 0 in traced else 0",
-        "import builtins; builtins.AssertionError = ValueError\ndef solution(x): return 0",
-    ],
-)
-def test_a_verdict_cannot_be_forged(cheat):
-    assert run(cheat) == ["failed"]
-
-
-@needs_sandbox
-def test_killing_everything_passes_nothing_and_harms_no_other_program():
-    good = [f"def solution(x): return x + {n} - {n} + 3" for n in range(4)]
-    kill = "import os\nfor pid in (os.getppid(), 1, -1):\n    for signal in (19, 11, 9): os.kill(pid, signal)"
-    statuses = run(good[0], good[1], kill, good[2], f"{kill}\n", good[3])
-    assert statuses == ["passed", "passed", "failed", "passed", "failed", "passed"]
-
-
-@needs_sandbox
-@pytest.mark.parametrize(
-    "attempt",
-    [
-        "open('/etc/passwd')",
-        f"open({str(Path(__file__).absolute())!r})",
-        "open('/proc/1/environ')",
-        "open('/tmp/x', 'w')",
-        "open('/dev/shm/x', 'w')",
-        "open('/x', 'w')",
-        "import socket; socket.create_connection(('127.0.0.1', {port}), timeout=1)",
-        "import os; os.setuid(0)",
-        "x = 'a' * (2 << 30)",
-        "import os; [os.open('/dev/null', os.O_RDONLY) for _ in range(1000)]",
-    ],
-)
-def test_what_is_out_of_bounds_raises(attempt):
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        attempt = attempt.replace("{port}", str(listener.getsockname()[1]))
-        source = (
-            f"def solution(x):\n    try:\n        {attempt}\n    except (OSError, MemoryError):\n        return x + 3\n"
-        )
-        assert run(source) == ["passed"]
-
-
-@needs_sandbox
-def test_processes_are_bounded_and_none_outlives_its_program():
-    bomb = """
-import os, time
-def solution(x):
-    children = 0
-    try:
-        for _ in range(50):
-            if os.fork() == 0:
-                time.sleep(3.7)
-                os._exit(0)
-            children += 1
-    except OSError:
-        return x + 3 if children < 16 else 0
-"""
-    started = time.monotonic()
-    assert run(bomb, bomb + "\n", bomb + "\n\n", "def solution(x): return x + 3") == ["passed"] * 4
-    assert time.monotonic() - started < 15
-    assert "time.sleep(3.7)" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-
-
-@needs_sandbox
-@pytest.mark.parametrize(
-    "hang", ["while True: pass", "import time; time.sleep(1000)", "import sys; sys.stdin.read(); input()"]
-)
-def test_a_hang_is_a_timeout_and_ends(hang):
-    started = time.monotonic()
-    statuses = run(f"def solution(x):\n    {hang}\n", "def solution(x): return x + 3")
-    assert statuses[0] in ("timeout", "failed") and statuses[1] == "passed"
-    assert time.monotonic() - started < 12
-    if "True" in hang or "sleep" in hang:
-        assert statuses[0] == "timeout"
-
-
-@needs_sandbox
 def test_humaneval_form():
     """`check(candidate)` with a helper from the prompt; the tests' random numbers are the same every time."""
     prompt = "def double(x):\n    return 2 * x\n\n\ndef solution(x):\n    pass\n"
     tests = "def check(candidate):\n    from random import randint\n    for _ in range(9):\n        x = randint(0, 9)\n"
-    tests += "        assert candidate(x) == double(x)\n"
+    tests += "        assert candidate(x) == double(x)\ncheck(solution)\n"
     assert run("def solution(x): return x + x", "def solution(x): return 0", tests=tests, preamble=prompt) == [
         "passed",
         "failed",
     ]
+
+
+CASES = [{"input": "3 4\n", "output": "7\n"}, {"input": "-1 1\n", "output": "0"}]
+
+
+def run_cases(style, *solutions, cases=CASES, entry_point=""):
+    tests = json.dumps(cases)
+    programs = [Program(source, tests, entry_point, style=style) for source in solutions]
+    return [result.status for result in run_programs(programs)]
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    "source, status",
+    [
+        ("print(sum(map(int, input().split())))", "passed"),
+        ("import sys\nprint(sum(int(word) for word in sys.stdin.read().split()))", "passed"),
+        ("print(sum(map(int, open(0).readline().split())))", "passed"),
+        ("if __name__ == '__main__':\n    print(sum(map(int, input().split())), end='')", "passed"),
+        ("a, b = map(int, input().split())\nprint(f' {a + b}.00  ')\nimport sys\nsys.exit(3)", "passed"),
+        ("'''a docstring'''\nprint(sum(map(int, input().split())))", "passed"),
+        ("a, b = map(int, input().split())\nprint(a + b + 1)", "failed"),
+        ("print(7)", "failed"),
+        ("print(sum(map(int, input().split())))\nprint()\nprint(1)", "failed"),
+        ("print(sum(map(int, input().split())))\nraise ValueError", "failed"),
+        ("print('TEST_PASSED')", "failed"),
+        ("", "failed"),
+        ("while True: pass", "timeout"),
+        ("import time; time.sleep(100)", "timeout"),
+        ("import os; os.close(1); import time; time.sleep(100)", "timeout"),
+    ],
+)
+def test_programs_that_read_and_print(source, status):
+    assert run_cases("stdin", source) == [status]
+
+
+@needs_sandbox
+def test_input_and_output_larger_than_a_pipe():
+    numbers = " ".join(map(str, range(200_000)))
+    echo = "print(input())"
+    assert run_cases("stdin", echo, "print(1)", cases=[{"input": numbers, "output": numbers}]) == ["passed", "failed"]
+
+
+@needs_sandbox
+def test_functions_called_with_json():
+    cases = [{"input": '[1, 2]\n"a"', "output": '["a", 3]'}, {"input": '[]\n"b"', "output": '["b", 0]'}]
+    method = "class Solution:\n    def join(self, values, word):\n        return {}\n".format
+    assert run_cases(
+        "functional",
+        method("[word, sum(values)]"),
+        method("(word, sum(values))"),  # LiveCodeBench takes a tuple for a list
+        "def join(values, word): return [word, sum(values)]",
+        method("[word, 3]"),
+        method("[word, '3']"),
+        "class Solution: pass",
+        cases=cases,
+        entry_point="join",
+    ) == ["passed", "passed", "passed", "failed", "failed", "failed"]
+
+
+@needs_sandbox
+def test_each_case_has_its_own_time():
+    """Three cases of half the limit each are within it, one beyond it is not."""
+    work = "import time\ndef busy(seconds):\n    end = time.process_time() + seconds\n"
+    work += "    while time.process_time() < end: pass\n"
+    cases = [{"input": "1.4", "output": "1.4"}] * 3
+    function = f"{work}    return seconds"
+    assert run_cases("functional", function, cases=cases, entry_point="busy") == ["passed"]
+    program = f"{work}x = float(input())\nbusy(x)\nprint(x)"
+    assert run_cases("stdin", program, cases=cases) == ["passed"]
+    slow = [{"input": "5.5", "output": "5.5"}] + cases
+    assert run_cases("functional", function, cases=slow, entry_point="busy") == ["timeout"]
+
+
+@needs_sandbox
+def test_results_do_not_depend_on_concurrency(monkeypatch):
+    """Six at once on fewer processors take longer by the clock than the limit of processor time allows."""
+    busy = "import time\ndef solution(x):\n    while time.process_time() < 1.2 + {} / 1000: pass\n    return x + {}\n"
+    sources = [busy.format(n, 3 if n % 2 else 4) for n in range(6)]
+    monkeypatch.setitem(sandbox.LIMITS, "seconds", 2)
+    monkeypatch.setitem(sandbox.LIMITS, "wall_seconds", 30)
+    statuses = []
+    for sandboxes in (1, 6):
+        monkeypatch.setattr(running, "SANDBOXES", sandboxes)
+        statuses.append(run(*sources, tests="assert solution(2) == 5"))
+    assert statuses == [["failed", "passed"] * 3] * 2
+
+
+@needs_sandbox
+def test_a_plain_type_of_the_library_is_as_good_as_a_plain_value():
+    source = "from collections import Counter, OrderedDict, namedtuple\nPoint = namedtuple('Point', 'x y')\n"
+    source += "def solution(x): return [Counter('aab'), OrderedDict(a=1), Point(1, 2)]"
+    assert run(source, tests="assert solution(0) == [{'a': 2, 'b': 1}, {'a': 1}, (1, 2)]") == ["passed"]
+
+
+@needs_sandbox
+@pytest.mark.parametrize("testtype, entry_point", [("stdin", None), ("functional", "add")])
+def test_livecodebench_lines_are_graded(testtype, entry_point):
+    given = {"stdin": "1 2", "functional": "1\n2"}[testtype]
+    tests = [{"input": given, "output": "3", "testtype": testtype}]
+    problem = {"id": "a", "source": "lcb", "entry_point": entry_point, "tests": tests, "answer": ""}
+    right = {
+        "stdin": "print(reduce(add, map(int, input().split())))",  # with LiveCodeBench's own imports before it
+        "functional": "class Solution:\n    def add(self, a: int, b: Optional[int]) -> int:\n        return a + b",
+    }[testtype]
+    replies = [f"So:\n```python\n{right}\n```", "```python\nprint(4)\n```", "I do not know.", ""]
+    verdicts = GRADERS["sandbox"].grade([(problem, reply) for reply in replies])
+    assert [(verdict.correct, verdict.status) for verdict in verdicts] == [
+        (True, "graded"), (False, "graded"), (False, "graded"), (False, "no answer"),
+    ]  # fmt: skip
 
 
 @needs_sandbox
@@ -167,15 +184,15 @@ def test_grader_counts_every_reply():
 
 
 def test_without_bubblewrap_nothing_is_scored(monkeypatch, tmp_path):
-    sandbox.available.cache_clear()
+    availability.available.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
     try:
-        assert "apt-get install -y bubblewrap" in sandbox.available()
+        assert "apt-get install -y bubblewrap" in availability.available()
         with pytest.raises(InputError, match="bubblewrap"):
             run_programs([Program("def solution(x): return x + 3", TESTS, "solution")])
-        assert sandbox.version() == "not installed"
+        assert availability.version() == "not installed"
     finally:
-        sandbox.available.cache_clear()
+        availability.available.cache_clear()
 
 
 @needs_sandbox

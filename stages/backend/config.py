@@ -4,6 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stages.methods import build
+
+
+def sweep_overrides(plan: dict[str, Any], data: Path, model: Path, work: Path, methods: list[list[Any]]) -> list[str]:
+    """Overrides for a sweep over `methods`, [name, settings] each, with all else as in `plan` (stages/backend/sweep.py)."""
+    changes = {
+        "trainer.v1.trainer_mode": "suite_sweep",
+        "trainer.save_freq": -1,
+        "actor_rollout_ref.actor.use_kl_loss": True,  # some method may need the reference
+        "suite.module": "stages.backend.sweep",
+        "+suite.sweep": methods,
+    }
+    return [*overrides(plan, data, model, work), *(f"{key}={_hydra(value)}" for key, value in changes.items())]
+
 
 def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list[str]:
     """Hydra overrides for verl's `ppo_trainer`.
@@ -13,6 +27,8 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
     """
     settings = plan["settings"]
     train, backend, optimiser = settings["train"], settings["backend"], settings["train"]["optimiser"]
+    method = build(settings["method"], settings["method_settings"])
+    updates = method.settings.updates_per_step or train["updates_per_step"]
     cpu = backend["platform"] == "cpu"
     responses = train["prompts_per_step"] * train["responses_per_prompt"]
     options: dict[str, Any] = {
@@ -35,13 +51,13 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
         "actor_rollout_ref.actor.strategy": "fsdp2",
         "actor_rollout_ref.actor.data_loader_seed": plan["seed"],
         "actor_rollout_ref.actor.fsdp_config.seed": plan["seed"],
-        "actor_rollout_ref.actor.ppo_mini_batch_size": train["prompts_per_step"] // train["updates_per_step"],
+        "actor_rollout_ref.actor.ppo_mini_batch_size": train["prompts_per_step"] // updates,
         "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": train["micro_batch"],
-        "actor_rollout_ref.actor.ppo_epochs": 1,
+        "actor_rollout_ref.actor.ppo_epochs": method.settings.epochs,
         "actor_rollout_ref.actor.calculate_entropy": True,
         "actor_rollout_ref.actor.entropy_coeff": 0,
-        "actor_rollout_ref.actor.use_kl_loss": False,
-        "actor_rollout_ref.actor.loss_agg_mode": "token-mean",
+        # makes verl compute the reference's log-probs; what is done with them is the method's own affair
+        "actor_rollout_ref.actor.use_kl_loss": method.reference != "none",
         "actor_rollout_ref.actor.use_torch_compile": False,
         "actor_rollout_ref.actor.fsdp_config.use_torch_compile": False,
         "actor_rollout_ref.ref.fsdp_config.use_torch_compile": False,
@@ -66,6 +82,7 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
         "actor_rollout_ref.rollout.load_format": "auto",
         "actor_rollout_ref.rollout.max_model_len": train["max_prompt_tokens"] + train["max_response_tokens"],
         "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu": train["micro_batch"],
+        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": train["micro_batch"],
         "actor_rollout_ref.rollout.agent.agent_loop_config_path": str(Path(__file__).with_name("agent_loops.yaml")),
         "actor_rollout_ref.rollout.agent.default_agent_loop": "seeded_single_turn",
         "reward.custom_reward_function.path": str(Path(__file__).with_name("reward.py")),
@@ -88,7 +105,10 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
         "+suite": {
             "method": settings["method"],
             "method_settings": settings["method_settings"],
+            "module": "stages.backend.trainer",  # registers the trainer "suite"
+            "max_response_tokens": train["max_response_tokens"],
             "threads": backend["threads"],
+            "updates_per_step": train["updates_per_step"],
             "work": str(work),
         },
     }
@@ -97,7 +117,8 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
         "reduce_dtype": "fp32",
         "buffer_dtype": "fp32",
     }
-    options["+actor_rollout_ref.actor.fsdp_config.mixed_precision"] = precision
+    for role in ("actor", "ref"):
+        options[f"+actor_rollout_ref.{role}.fsdp_config.mixed_precision"] = precision
     if cpu:
         options |= {
             "+ray_kwargs.ray_init.num_gpus": backend["devices"],  # logical: verl's resource pools count GPUs only
@@ -134,7 +155,7 @@ def _hydra(value: Any) -> str:
     """A value in hydra's grammar: JSON, but for unquoted keys."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{_hydra(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "[" + ",".join(map(_hydra, value)) + "]"
     if value is None or isinstance(value, bool):
         return json.dumps(value)

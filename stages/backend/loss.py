@@ -1,26 +1,42 @@
-"""A method's token loss inside verl's actor: verl's tensors in, verl's (loss, metrics) out."""
+"""A method's loss inside verl's actor: verl's tensors in, verl's (loss, metrics) out."""
 
 from typing import Any
 
 import torch
 from tensordict import TensorDict
 from torch import Tensor
-from verl.trainer.ppo.core_algos import agg_loss
 from verl.utils import tensordict_utils as tu
 from verl.utils.metric import AggregationType, Metric
 from verl.workers.utils.padding import no_padding_2_padding
 
-from stages.methods.base import Method, Progress, Update
+from stages.methods.base import Method
+from stages.surrogate.aggregation import aggregate
+from stages.surrogate.batch import Progress, Update
+from stages.surrogate.logits import chunked
 
-REDUCTIONS = {"max": torch.maximum, "min": torch.minimum, "sum": torch.add}
+STATISTIC = "suite_statistic_"  # prefix of the fields that hold statistics per token
+LOGIT_TERM = "suite_logits_"  # prefix of model outputs that a method computed from the logits
+CHUNK = 1024  # tokens whose logits a method is given at once
 
 
 def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
-    """The micro-batch `data` as a method sees it. `correct`, `group` and `rewards` were put there by the trainer."""
+    """The micro-batch or mini-batch `data` as a method sees it; the `suite_` fields come from trainer and worker.
+
+    `model_output` may be empty before the mini-batch's first pass: the current policy's view is then None.
+    """
     fields = ["response_mask", "responses", "old_log_probs", "entropy", "advantages"]
-    fields += [name for name in ("ref_log_prob",) if name in data]
+    fields += [name for name in ("ref_log_prob", "suite_mask") if name in data]
+    fields += [name for name in data.keys() if name.startswith(STATISTIC)]
     padded = data.select(*fields).to_padded_tensor()
     context = tu.get_non_tensor_data(data, "suite_progress", default=None)
+    current = {name: no_padding_2_padding(value, data) for name, value in model_output.items()}
+    numbers = tu.get_non_tensor_data(data, "suite_statistics", default={}) or {}
+    like = padded["old_log_probs"]
+    statistics = {name: torch.tensor(value, dtype=like.dtype, device=like.device) for name, value in numbers.items()}
+    for name in fields:
+        if name.startswith(STATISTIC):  # a jagged tensor of bool cannot be padded: it travels as integers
+            value = padded[name]
+            statistics[name.removeprefix(STATISTIC)] = value if value.is_floating_point() else value.bool()
     return Update(
         response_mask=padded["response_mask"].bool(),
         token_ids=padded["responses"],
@@ -29,47 +45,63 @@ def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
         rewards=data["suite_reward"],
         correct=data["suite_correct"].bool(),
         group=data["suite_group"],
-        prompt_id=tuple(info["id"] for info in _unwrapped(data, "extra_info")),
-        answer=tuple(fields["reward_extra_info"]["answer"] for fields in _unwrapped(data, "extra_fields")),
-        progress=Progress(context["step"], context["total_steps"], context["state"]),
+        index=data["suite_index"],
+        progress=Progress(**context),
         reference_log_prob=padded.get("ref_log_prob", None),
-        log_prob=no_padding_2_padding(model_output["log_probs"], data),
-        entropy=no_padding_2_padding(model_output["entropy"], data),
+        log_prob=current.get("log_probs"),
+        entropy=current.get("entropy"),
         advantages=padded["advantages"],
-        statistics=tu.get_non_tensor_data(data, "suite_statistics", default={}) or {},
+        mask=padded.get("suite_mask", padded["response_mask"]).bool(),
+        statistics=statistics,
+        logit_terms={name.removeprefix(LOGIT_TERM): v for name, v in current.items() if name.startswith(LOGIT_TERM)},
     )
 
 
-def method_loss(
-    model_output: dict[str, Tensor], data: TensorDict, dp_group=None, *, method: Method, config
-) -> tuple[Tensor, dict[str, Any]]:
-    """verl's loss function: the method's token loss, averaged over the tokens of the whole mini-batch on all ranks.
+class MethodLoss:
+    """What verl calls on each micro-batch; `horizon` is the longest response allowed, in tokens."""
 
-    Logged masks and values are averaged the same way, so that a metric does not depend on the micro-batch size.
-    """
-    update = update_of(model_output, data)
-    loss, logged = method.token_loss(update)
-    size = dict(
-        dp_size=data["dp_size"],
-        batch_num_tokens=data["batch_num_tokens"],
-        global_batch_size=data["global_batch_size"],
-        loss_scale_factor=config.loss_scale_factor,
-    )
-    metrics = {
-        f"suite/{name}": Metric(
-            AggregationType.SUM,
-            agg_loss(
-                value.to(loss.dtype).expand_as(loss),
-                update.response_mask,
-                "token-mean",
-                size["dp_size"],
-                size["batch_num_tokens"],
-            ),
-        )
-        for name, value in logged.items()
-    }
-    return agg_loss(loss, update.response_mask, config.loss_agg_mode, **size), metrics
+    def __init__(self, method: Method, horizon: int):
+        self.method, self.horizon = method, horizon
+
+    def __call__(
+        self,
+        model_output: dict[str, Tensor] | None = None,
+        data: TensorDict | None = None,
+        dp_group=None,
+        student_logits: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Any]] | dict[str, Tensor]:
+        """verl's two calls: with `student_logits` [1, N, V] the terms per token that a method takes from the logits
+        (verl's hook for distillation, which is that of a loss on whole distributions), else the loss."""
+        if student_logits is None:
+            return self.loss(update_of(model_output, data), data)
+        terms = chunked(self.method.logit_terms, student_logits[0], CHUNK)
+        return {f"{LOGIT_TERM}{name}": value[None] for name, value in terms.items()}
+
+    def loss(self, update: Update, data: TensorDict) -> tuple[Tensor, dict[str, Any]]:
+        """The method's loss over the whole mini-batch on all ranks, of which this is a part.
+
+        Logged masks and values are means over all tokens of the mini-batch, so no metric depends on its parts.
+        """
+        token_loss, logged = self.method.token_loss(update)
+        ranks, tokens = data["dp_size"], data["batch_num_tokens"]  # FSDP averages over ranks: hence the factor
+        metrics = {
+            f"suite/{name}": Metric(
+                AggregationType.SUM,
+                aggregate(
+                    value.to(token_loss.dtype).expand_as(token_loss), update.response_mask, "token-mean", tokens, 0, 0
+                )
+                * ranks,
+            )
+            for name, value in logged.items()
+        }
+        kept = tu.get_non_tensor_data(data, "suite_kept", default=None)
+        kept = kept or {"tokens": tokens, "responses": data["global_batch_size"]}
+        how = self.method.settings.aggregation
+        return aggregate(token_loss, update.mask, how, **kept, horizon=self.horizon) * ranks, metrics
 
 
-def _unwrapped(data: TensorDict, key: str) -> list[Any]:
-    return [getattr(item, "data", item) for item in data[key]]
+class MethodView(MethodLoss):
+    """For a pass without loss: only the model's outputs are wanted."""
+
+    def loss(self, update: Update, data: TensorDict) -> tuple[Tensor, dict[str, Any]]:
+        return torch.zeros(()), {}

@@ -5,6 +5,7 @@ suite's trainer first so that it is registered in that process.
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import hydra
@@ -19,8 +20,7 @@ from stages.files import read_json
 @ray.remote
 class SuiteTaskRunner(main_ppo.TaskRunnerV1.__ray_metadata__.modified_class):
     def run(self, config):
-        import stages.backend.trainer  # noqa: F401  registers the trainer "suite"
-
+        import_module(config.suite.module)  # registers the trainer that trainer.v1.trainer_mode names
         super().run(config)
 
 

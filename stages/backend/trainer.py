@@ -5,11 +5,11 @@ same seed) and one to `timings.jsonl` (seconds and memory, which differ from run
 """
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import ray
-import torch
 import transfer_queue as tq
 from omegaconf import OmegaConf, open_dict
 from tensordict import TensorDict
@@ -18,33 +18,63 @@ from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 from verl.utils import tensordict_utils as tu
 from verl.workers.utils.padding import response_to_nested
 
+from stages.backend.replay import WaveReplayBuffer
+from stages.backend.responses import read_responses
+from stages.backend.teacher import with_answer
 from stages.backend.worker import MethodWorker
 from stages.files import dump_line, read_jsonl, write_jsonl
 from stages.measure import TokenClasses, measure
 from stages.methods import build
-from stages.methods.base import Progress, Responses
+from stages.methods.base import Method, Progress
 
+BRANCHING = {"branch_of", "branch_top_entropy"}
 POLL_SECONDS = 0.05  # verl's 2 s between looks at the replay buffer would dominate a small step
 
 
 @register_trainer("suite")
 class SuiteTrainer(PPOTrainerSync):
+    worker_class = MethodWorker
+
     def __init__(self, config):
         with open_dict(config):
             config.trainer.v1.trainer_mode = "sync"  # the rest of verl branches on this name
             config.actor_rollout_ref.suite = config.suite  # all that a worker is given of the configuration
         super().__init__(config)
-        self.method = build(config.suite.method, OmegaConf.to_container(config.suite.method_settings))
-        self.state = self.method.initial_state()
+        self.use_method(build(config.suite.method, OmegaConf.to_container(config.suite.method_settings)))
         self.work = Path(config.suite.work)
-        self.replay_buffer.poll_interval = POLL_SECONDS
         self._numbered_step, self._numbered = -1, 0
 
+    def use_method(self, method: Method) -> None:
+        """Computes with `method` on the driver from here on, at its first state."""
+        self.method, self.state = method, method.initial_state()
+
+    def _build_replay_buffer(self) -> WaveReplayBuffer:
+        sampler, prompts = self.config.trainer.v1.sampler, self.config.data.train_batch_size
+        return WaveReplayBuffer(
+            trainer_mode=self.trainer_mode,
+            trainer_config=self.config.trainer.v1.sync,
+            max_off_policy_threshold=sampler.max_off_policy_threshold,
+            max_off_policy_strategy=sampler.max_off_policy_strategy,
+            sampler_kwargs=sampler.sampler_kwargs,
+            poll_interval=POLL_SECONDS,
+            refill_fn=self._add_prompts_to_generate,
+            train_batch_size=prompts,
+            gen_batch_size=prompts,
+        )
+
     # -- seeds and order -------------------------------------------------------------------------------------------
+
+    def prepare_step(self):
+        rollout = self.method.rollout(self._progress())
+        self.replay_buffer.resample, self.replay_buffer.dropped = rollout.resample_uniform_groups, 0
+        return super().prepare_step()
 
     def _fetch_one_gen_batch(self):
         """Prompts get identities made of step and position, so that seeds made of them survive a resume."""
         batch = super()._fetch_one_gen_batch()
+        rollout = self.method.rollout(self._progress())
+        if rollout.branch_of:
+            tu.assign_non_tensor(batch, agent_name="branching", **rollout.model_dump(include=BRANCHING))
         if self._numbered_step != self.global_steps:
             self._numbered_step, self._numbered = self.global_steps, 0
         numbers = range(self._numbered, self._numbered + len(batch))
@@ -67,13 +97,13 @@ class SuiteTrainer(PPOTrainerSync):
         super()._init_resource_pool_mgr()
         for role in (Role.ActorRollout, Role.ActorRolloutRef):
             if role in self.role_worker_mapping:
-                self.role_worker_mapping[role] = ray.remote(MethodWorker)
+                self.role_worker_mapping[role] = ray.remote(self.worker_class)
 
     # -- the method's seams that live on the driver ----------------------------------------------------------------
 
     def _compute_advantage(self, batch, metrics):
         """The method's advantages, in place of verl's estimator; all of the step's responses at once."""
-        responses, response_mask = self._responses(batch)
+        responses, response_mask = read_responses(batch, self._progress(), self.tokenizer, self.use_reference_policy)
         advantages = self.method.advantages(responses)
         fields = {
             "advantages": response_to_nested(advantages, response_mask),
@@ -81,60 +111,38 @@ class SuiteTrainer(PPOTrainerSync):
             "suite_reward": responses.rewards,
             "suite_correct": responses.correct,
             "suite_group": responses.group,
+            "suite_index": responses.index,
         }
         batch = tq.kv_batch_put(
             keys=batch.keys, partition_id=batch.partition_id, fields=TensorDict(fields, batch_size=len(batch))
         )
+        self._step_responses = responses
         self._measured = measure(responses, TokenClasses.of(self.tokenizer))
+        if self.replay_buffer.resample:
+            self._measured["dropped_groups"] = self.replay_buffer.dropped
         return batch
 
-    def _responses(self, batch) -> tuple[Responses, torch.Tensor]:
-        """The step's responses on the old policy, and verl's jagged response mask."""
-        names = [
-            "uid",
-            "response_mask",
-            "responses",
-            "rm_scores",
-            "old_log_probs",
-            "entropy",
-            "extra_info",
-            "extra_fields",
-        ]
-        if self.use_reference_policy:
-            names.append("ref_log_prob")
-        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
-        uid, information, extra = (data.pop(name).tolist() for name in ("uid", "extra_info", "extra_fields"))
-        response_mask = data["response_mask"]
-        padded = data.to_padded_tensor()
-        verdicts = [fields["reward_extra_info"] for fields in extra]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(uid))}
-        responses = Responses(
-            response_mask=padded["response_mask"].bool(),
-            token_ids=padded["responses"],
-            old_log_prob=padded["old_log_probs"],
-            old_entropy=padded["entropy"],
-            rewards=padded["rm_scores"].sum(-1),
-            correct=torch.tensor([verdict["acc"] > 0 for verdict in verdicts]),
-            group=torch.tensor([numbers[name] for name in uid]),
-            prompt_id=tuple(item["id"] for item in information),
-            answer=tuple(verdict["answer"] or None for verdict in verdicts),
-            progress=self._progress(),
-            reference_log_prob=padded.get("ref_log_prob", None),
-        )
-        return responses, response_mask
+    def _compute_ref_log_prob(self, batch, metrics):
+        if self.method.reference == "initial_with_answer":
+            with with_answer(batch, self.tokenizer) as asked:
+                super()._compute_ref_log_prob(asked, metrics)
+            return batch
+        return super()._compute_ref_log_prob(batch, metrics)
 
     def _progress(self) -> Progress:
-        return Progress(self.global_steps, self.total_training_steps, self.state)
+        return Progress(self.global_steps, self.total_training_steps, self.state, self.config.data.seed)
 
     def _update_actor(self, batch, metrics):
-        batch.extra_info["suite_progress"] = {
-            "step": self.global_steps,
-            "total_steps": self.total_training_steps,
-            "state": self.state,
-        }
+        self._state_used = {name: value for name, value in self.state.items() if isinstance(value, int | float)}
+        batch.extra_info["suite_progress"] = asdict(replace(self._progress(), state=self._state_used))
         batch = super()._update_actor(batch, metrics)
-        self._state_used = dict(self.state)
-        self.state = self.method.next_state(self._progress(), self._measured["entropy"])
+        self._logged = {
+            name.removeprefix("actor/suite/"): float(value)
+            for name, value in metrics.items()
+            if name.startswith("actor/suite/")
+        }
+        logged = {name.removeprefix("method/"): value for name, value in self._logged.items()}
+        self.state = self.method.next_state(self._step_responses, self._measured | logged)
         return batch
 
     # -- the log ---------------------------------------------------------------------------------------------------
@@ -142,16 +150,13 @@ class SuiteTrainer(PPOTrainerSync):
     def step(self, metrics, timing_raw):
         """One step of verl's, then its line: before the checkpoint, so that a checkpointed step is always logged."""
         batch = super().step(metrics, timing_raw)
-        suite = {
-            name.removeprefix("actor/suite/"): float(value)
-            for name, value in metrics.items()
-            if name.startswith("actor/suite/")
+        own = {
+            name.removeprefix("method/"): value for name, value in self._logged.items() if name.startswith("method/")
         }
-        own = {name.removeprefix("method/"): value for name, value in suite.items() if name.startswith("method/")}
         line = {
             "step": self.global_steps,
             **self._measured,
-            **{name: value for name, value in suite.items() if not name.startswith("method/")},
+            **{name: value for name, value in self._logged.items() if not name.startswith("method/")},
             "gradient_norm": float(metrics["actor/grad_norm"]),
             "learning_rate": float(metrics["actor/lr"]),
             "rollout_probability_difference": float(metrics["training/rollout_probs_diff_max"]),

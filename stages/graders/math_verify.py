@@ -3,32 +3,41 @@ r"""Grades mathematical answers with math-verify: two spellings of one value are
 Gold and reply are handed over as `\boxed{…}`, and of the reply only the last box, since math-verify reads boxes that
 stand close together as one set. A reply without a box counts if it says "the answer is …"; a number that merely
 comes last in it does not. Comparing can take forever (`9^{9^{9^9}}`) or end the process: it happens in worker
-processes under a hard limit of time and memory, and what exceeds it is counted, as wrong.
+processes under a hard limit of time and memory (workers.py), and what exceeds it is counted, as wrong.
+
+A problem whose line has `relative_tolerance` or `absolute_tolerance` also accepts a number that near to its gold.
 """
 
-import logging
-import multiprocessing
+import functools
+import math
 import re
-import resource
-import signal
-from collections.abc import Iterator
+from fractions import Fraction
 from importlib.metadata import version as installed
-from multiprocessing.connection import Connection, wait
-from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from stages.boxes import last_box
 from stages.files import InputError
 from stages.graders.base import NO_ANSWER, Verdict
+from stages.graders.workers import compare_in_workers
 
 PINNED = {"math-verify": "0.9.0", "antlr4-python3-runtime": "4.13.2"}  # another antlr changes grades, silently
-LIMIT_SECONDS = 10.0  # for one reply, in a worker that is already running
-START_SECONDS = 120.0  # for a worker to import sympy, however busy the machine is
-LIMIT_BYTES = 4 << 30
-WORKERS = 2
-PLAIN_INTEGER = re.compile(r"-?\d{1,15}")
+PLAIN_NUMBER = re.compile(
+    r"(?P<sign>-?)(?:\\[dt]?frac\{(?P<above>[0-9]{1,15})\}\{(?P<below>[1-9][0-9]{0,14})\}"
+    r"|(?P<digits>[0-9]{1,15}(?:\.[0-9]{1,15})?)(?: ?\\(?:times|cdot) ?10\^\{(?P<power>-?[0-9]{1,2})\})?)"
+)
+DECIMALS = 6  # to which math-verify rounds before it compares decimal numbers
+SMALL = 1e-3  # below it, that rounding would leave less than three digits of a number
+APART = Fraction(1, 10**5)  # numbers that differ by more are not equal to six decimals
 
-Task = tuple[str, str | None, str]  # gold, last box, reply: everything a verdict depends on
+
+class Task(NamedTuple):
+    """Everything a verdict depends on. `reply` is empty where there is a box, the tolerances None where not stated."""
+
+    gold: str
+    box: str | None
+    reply: str = ""
+    relative_tolerance: float | None = None
+    absolute_tolerance: float | None = None
 
 
 def version() -> str:
@@ -38,6 +47,20 @@ def version() -> str:
     return f"math-verify {PINNED['math-verify']}, antlr {PINNED['antlr4-python3-runtime']}"
 
 
+def grade(pairs: list[tuple[dict[str, Any], str]]) -> list[Verdict]:
+    """Equal tasks are compared once."""
+    tasks = []
+    for problem, reply in pairs:
+        box = last_box(reply)
+        tolerances = problem.get("relative_tolerance"), problem.get("absolute_tolerance")
+        tasks.append(Task(problem["answer"], box, reply if box is None else "", *tolerances))
+    verdicts = {task: exact(task) for task in dict.fromkeys(tasks)}
+    hard = [task for task, verdict in verdicts.items() if verdict is None]
+    verdicts |= compare_in_workers(hard, compare, load)
+    return [verdicts[task] for task in tasks]
+
+
+@functools.lru_cache(maxsize=1 << 16)
 def normalise_gold(gold: str) -> str:
     r"""Golds as data sets write them: `033` and `27.0` are integers, `336^\circ` is 336, `5.3e-9` a power of ten."""
     text = gold.strip().removeprefix("$").removesuffix("$").strip()
@@ -53,133 +76,99 @@ def normalise_exponent(text: str) -> str:
     return rf"{number[1]} \times 10^{{{int(number[2])}}}" if number else text
 
 
-def exact(task: Task) -> Verdict | None:
-    """The verdict when gold and box are plain integers, where math-verify compares integers too; else None."""
-    gold, box, _ = task
-    if box is None or not PLAIN_INTEGER.fullmatch(box) or not PLAIN_INTEGER.fullmatch(normalise_gold(gold)):
+@functools.lru_cache(maxsize=1 << 16)
+def plain_number(text: str) -> Fraction | None:
+    r"""The value of `-12`, `0.5`, `\frac{1}{2}` or `5.3 \times 10^{-9}`; None of whatever else is written."""
+    found = PLAIN_NUMBER.fullmatch(text)
+    if not found:
         return None
-    return Verdict(box, int(box) == int(normalise_gold(gold)))
+    size = Fraction(found["digits"] or f"{found['above']}/{found['below']}") * Fraction(10) ** int(found["power"] or 0)
+    return -size if found["sign"] else size
+
+
+def exact(task: Task) -> Verdict | None:
+    """The verdict where math-verify can have no other: plain numbers that are written alike, are integers, or differ."""
+    if task.box is None:
+        return None
+    gold, box = normalise_gold(task.gold), normalise_exponent(task.box)
+    expected, answer = plain_number(gold), plain_number(box)
+    if expected is None or answer is None:
+        return None
+    if gold == box or within_tolerance(float(expected), float(answer), task):
+        return Verdict(task.box, True)
+    if gold.lstrip("-").isdigit() and box.lstrip("-").isdigit():
+        return Verdict(task.box, expected == answer)
+    apart = abs(expected - answer)
+    if apart > APART or 0 < abs(expected) < SMALL and apart > APART * abs(expected):
+        return Verdict(task.box, False)
+    return None
+
+
+def within_tolerance(gold: float, answer: float, task: Task) -> bool:
+    relative = task.relative_tolerance is not None and abs(answer - gold) <= task.relative_tolerance * abs(gold)
+    absolute = task.absolute_tolerance is not None and abs(answer - gold) <= task.absolute_tolerance
+    return relative or absolute
+
+
+def load() -> None:
+    import math_verify  # noqa: F401  takes a second
 
 
 def compare(task: Task) -> Verdict:
     """math-verify's verdict, without any limit of time: call it in a worker."""
-    from math_verify import parse, verify
+    from math_verify import parse
     from math_verify.parser import ExprExtractionConfig, LatexExtractionConfig
 
-    gold, box, reply = task
-    golds = parse(rf"\boxed{{{normalise_gold(gold)}}}", parsing_timeout=None)
+    golds = _parse_box(normalise_gold(task.gold))
     if not golds:
-        raise InputError(f"math-verify cannot read the gold {gold!r}; correct it in the prepare stage")
-    if box is None:
+        raise InputError(f"math-verify cannot read the gold {task.gold!r}; correct it in the prepare stage")
+    if task.box is None:
         anchored = [LatexExtractionConfig(False, boxed_match_priority=-1), ExprExtractionConfig(False)]
-        answers = parse(reply, anchored, parsing_timeout=None)
+        answers = parse(task.reply, anchored, parsing_timeout=None)
         if not answers:
             return NO_ANSWER
         extracted = str(answers[-1])
     else:
-        answers, extracted = parse(rf"\boxed{{{normalise_exponent(box)}}}", parsing_timeout=None), box
+        answers, extracted = _parse_box(normalise_exponent(task.box)), task.box
+    error = None
     try:
-        return Verdict(extracted, bool(verify(golds, answers, timeout_seconds=None, raise_on_error=True)))
-    except Exception as error:  # sympy raises anything; another reading of the same answer may still match
-        if verify(golds, answers, timeout_seconds=None):
-            return Verdict(extracted, True)
-        return Verdict(extracted, False, f"error: {type(error).__name__}")
+        correct = _verify(golds, answers, raise_on_error=True)
+    except Exception as raised:  # sympy raises anything; another reading of the same answer may still match
+        error, correct = type(raised).__name__, _verify(golds, answers, raise_on_error=False)
+    if correct or task.relative_tolerance or task.absolute_tolerance:
+        gold, answer = _number(golds), _number(answers)
+        if gold is not None and answer is not None:
+            digits = not 0 < abs(gold) < SMALL or _same_digits(gold, answer)
+            correct = correct and digits or within_tolerance(gold, answer, task)
+    return Verdict(extracted, correct, "graded" if correct or error is None else f"error: {error}")
 
 
-def grade(pairs: list[tuple[dict[str, Any], str]]) -> list[Verdict]:
-    """Equal (gold, box, reply without box) are compared once."""
-    tasks = []
-    for problem, reply in pairs:
-        box = last_box(reply)
-        tasks.append((problem["answer"], box, reply if box is None else ""))
-    verdicts = {task: exact(task) for task in dict.fromkeys(tasks)}
-    verdicts |= _compare_in_workers([task for task, verdict in verdicts.items() if verdict is None])
-    return [verdicts[task] for task in tasks]
+def _verify(golds: list[Any], answers: list[Any], raise_on_error: bool) -> bool:
+    from math_verify import verify
+
+    return bool(verify(golds, answers, timeout_seconds=None, raise_on_error=raise_on_error))
 
 
-def _compare_in_workers(tasks: list[Task]) -> dict[Task, Verdict]:
-    workers = [_Worker() for _ in range(min(WORKERS, len(tasks)))]
-    verdicts: dict[Task, Verdict] = {}
-    waiting = iter(tasks)
-    try:
-        while len(verdicts) < len(tasks):
-            for worker in workers:
-                worker.take(waiting)
-            wait([worker.pipe for worker in workers if worker.task], timeout=0.2)
-            for worker in workers:
-                if worker.task and (verdict := worker.verdict()):
-                    verdicts[worker.task], worker.task = verdict, None
-    finally:
-        for worker in workers:
-            worker.stop()
-    return verdicts
+@functools.lru_cache(maxsize=1 << 12)
+def _parse_box(content: str) -> list[Any]:
+    from math_verify import parse
+
+    return parse(rf"\boxed{{{content}}}", parsing_timeout=None)
 
 
-class _Worker:
-    """A process that compares one task after another; killed and started anew when one takes too long."""
-
-    pipe: Connection
-    task: Task | None = None
-
-    def __init__(self):
-        self.start()
-
-    def start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_work, args=(other,), daemon=True)
-        self.process.start()
-        other.close()
-        if not self.pipe.poll(START_SECONDS) or self.pipe.recv() != "ready":
-            self.stop()
-            raise InputError(
-                f"a math-verify worker did not start within {START_SECONDS:.0f} s; free memory or processors, run again"
-            )
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-    def take(self, tasks: Iterator[Task]) -> None:
-        if self.task is None and (task := next(tasks, None)):
-            self.task, self.deadline = task, monotonic() + LIMIT_SECONDS
-            self.pipe.send(task)
-
-    def verdict(self) -> Verdict | None:
-        """Of the current task; None while it is being compared."""
-        try:
-            if self.pipe.poll():
-                result = self.pipe.recv()
-                if isinstance(result, InputError):
-                    raise result
-                return result
-        except EOFError:  # the process ended: a crash in C code or the operating system's memory limit
-            return self._start_again("error: worker died")
-        return self._start_again("timeout") if monotonic() > self.deadline else None
-
-    def _start_again(self, status: str) -> Verdict:
-        self.stop()
-        self.start()
-        return Verdict(self.task[1], False, status)
+def _number(readings: list[Any]) -> float | None:
+    """The real number that math-verify read, if it read one."""
+    for reading in readings:
+        reading = getattr(reading, "rhs", reading)  # of an equation, x = 5, the right side
+        if getattr(reading, "is_number", False):
+            try:
+                return float(reading.doit())
+            except (TypeError, ValueError, OverflowError):  # a complex or infinite one
+                return None
+    return None
 
 
-def _work(pipe: Connection) -> None:
-    import math_verify  # noqa: F401  the import is what takes time: before the first deadline begins
-
-    resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
-    logging.disable(logging.WARNING)  # math-verify warns that its own limit is off; ours holds
-    pipe.send("ready")
-    while True:
-        signal.alarm(0)
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        signal.alarm(int(LIMIT_SECONDS) + 5)  # ends this process if nobody is left to kill it
-        try:
-            pipe.send(compare(task))
-        except InputError as error:
-            pipe.send(error)
-        except Exception as error:  # whatever sympy raises on a model's text is that reply's verdict
-            pipe.send(Verdict(task[1], False, f"error: {type(error).__name__}"))
+def _same_digits(gold: float, answer: float) -> bool:
+    """math-verify rounds to six decimals and so takes 0.0 for 5.3e-9; of a small number they count from its first."""
+    scale = 10.0 ** math.floor(math.log10(abs(gold)))
+    return round(answer / scale, DECIMALS) == round(gold / scale, DECIMALS)

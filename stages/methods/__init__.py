@@ -12,24 +12,109 @@ from stages.files import InputError
 from stages.methods.base import Method
 
 METHODS = {
+    # GRPO, and the three papers that this bench studies
     "grpo": "Grpo",
-    "clip_higher": "ClipHigher",
     "steer": "Steer",
     "par": "Par",
     "flexible": "Flexible",
+    # rewards and rollout
+    "dapo": "Dapo",
+    "cure": "Cure",
+    "unlikeliness": "Unlikeliness",
+    "random_reward": "RandomReward",
+    # advantage
+    "dr_grpo": "DrGrpo",
+    "rloo": "Rloo",
+    "reinforce_pp": "ReinforcePp",
+    "reinforce_pp_baseline": "ReinforcePpBaseline",
+    "opo": "Opo",
+    "gpg": "Gpg",
+    "gtpo": "Gtpo",
+    "grpo_s": "GrpoS",
+    "entropy_adv": "EntropyAdv",
+    "hicra": "Hicra",
+    "cw_grpo": "CwGrpo",
+    "outcome_ucb": "OutcomeUcb",
+    "outcome_batch": "OutcomeBatch",
+    "w_reinforce": "WReinforce",
+    # mask
+    "psr": "Psr",
+    "nsr": "Nsr",
+    "adv_pos_only": "AdvPosOnly",
+    "adv_neg_only": "AdvNegOnly",
+    "forking_tokens": "ForkingTokens",
+    "clip_b": "ClipB",
+    "clip_v": "ClipV",
+    # clip range
+    "clip_higher": "ClipHigher",
+    "clip_lower": "ClipLower",
+    "clip_tighter": "ClipTighter",
+    "clip_free": "ClipFree",
+    "dcpo": "Dcpo",
+    "archer": "Archer",
+    # surrogate
+    "gspo": "Gspo",
+    "sapo": "Sapo",
+    "cispo": "Cispo",
+    "gmpo": "Gmpo",
+    "clip_cov": "ClipCov",
+    "kl_cov": "KlCov",
+    "ce_gppo": "CeGppo",
+    "nsr_rescue": "NsrRescue",
+    # token weight
+    "rand_pos_clip": "RandPosClip",
+    "opefo": "Opefo",
+    "rlrt": "Rlrt",
+    # regulariser
+    "entropy_bonus": "EntropyBonus",
+    "kl_penalty": "KlPenalty",
+    "ada_ent_reg": "AdaEntReg",
+    "aent": "Aent",
+    "entropic": "Entropic",
+    # combinations
+    "rloo_steer": "RlooSteer",
+    "opo_steer": "OpoSteer",
 }
+
+
+# Named in the literature, but not here: name -> (arXiv id, why).
+NO_FORMULA = "no formula available: neither a published formula nor released code was found"
+NOT_IMPLEMENTED = {
+    "etpo": (
+        "2402.06700",
+        "a token-level soft Bellman backup with learned values: no change to GRPO, another algorithm",
+    ),
+    "aer": ("2510.10959", NO_FORMULA),
+    "papo": ("2605.11775", NO_FORMULA),
+    "erpo": ("2511.04800", NO_FORMULA),
+    "sent": ("2512.04359", NO_FORMULA),
+    "decomposing": ("2508.02260", NO_FORMULA),
+    "prepo": ("2511.00794", NO_FORMULA),
+    "prorl": ("2505.24864", NO_FORMULA),
+    "clip_low_high": ("2509.26114", "an analysis; its two knobs are clip_ratio_low and clip_ratio_high of any method"),
+}
+
+
+def class_of(name: str) -> type[Method]:
+    """The class of the method `name`; InputError when there is none."""
+    if name in NOT_IMPLEMENTED:
+        paper, reason = NOT_IMPLEMENTED[name]
+        raise InputError(f"methods: {name} (arXiv {paper}) is not implemented: {reason}")
+    if name not in METHODS:
+        raise InputError(f"methods: unknown method {name!r}; known are {', '.join(METHODS)}")
+    return getattr(import_module(f"stages.methods.{name}"), METHODS[name])
 
 
 def build(name: str, settings: dict[str, Any]) -> Method:
     """The method `name` with `settings` over its defaults; InputError names what is unknown or wrong."""
-    if name not in METHODS:
-        raise InputError(f"methods: unknown method {name!r}; known are {', '.join(METHODS)}")
-    method = getattr(import_module(f"stages.methods.{name}"), METHODS[name])
+    method = class_of(name)
     try:
         return method(method.Settings(**settings))
     except ValidationError as error:
         problem = error.errors()[0]
         field = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "missing":
+            raise InputError(f"method_settings.{name}.{field}: not published, so there is no default; set it")
         known = (
             f"; known settings are {', '.join(method.Settings.model_fields)}"
             if problem["type"] == "extra_forbidden"

@@ -3,80 +3,50 @@
 A method is a subclass of `Method` that overrides the seams it changes and nothing else; the base class is GRPO with
 token-mean aggregation. In the order in which they run:
 
-    rewards       [B]     reward per response, before the group baseline
-    advantages    [B, T]  advantage per token
-    clip_range    two widths (ε_low, ε_high), numbers or [B, T]; the ratio is clipped to [1 − ε_low, 1 + ε_high]
-    surrogate     [B, T]  how ratio and advantage combine, to be maximised
-    token_weight  [B, T]  multiplies the token's surrogate
-    regulariser   [B, T]  added to the token's loss
-    next_state            what a controller carries from one step to the next
+    rollout                how prompts and continuations are sampled
+    rewards       [B]      reward per response, before the group baseline
+    advantages    [B, T]   advantage per token
+    mask          [B, T]   which tokens count, in the sum and in its denominator
+    clip_range             two widths (ε_low, ε_high), numbers or [B, T]: the ratio is clipped to [1 − ε_low, 1 + ε_high]
+    surrogate     [B, T]   how ratio and advantage combine, to be maximised
+    token_weight  [B, T]   multiplies the token's surrogate
+    regulariser   [B, T]   added to the token's loss
+    next_state             what a controller carries from one step to the next
 
-B is the number of responses, T the longest response; every [B, T] tensor is padded on the right and `response_mask`
-is True on real tokens. Everything is in natural logarithms (nats). Methods know torch and nothing of verl, Ray or vLLM.
+and, as settings, the aggregation of token losses and the update schedule. `rewards`, `advantages` and `next_state` run on
+the driver and see the whole step; the others run in the update and see a part of one mini-batch, except `mask` and
+`statistics`, which see the whole mini-batch of all ranks. Methods know torch and nothing of verl, Ray or vLLM.
 """
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor
 
-State = dict[str, float]
+from stages.surrogate.aggregation import Aggregation
+from stages.surrogate.batch import Progress, Responses, State, Update
+from stages.surrogate.groups import group_normalised
+from stages.surrogate.ratio import clipped_objective, outside_clip
+
+__all__ = ["Field", "Method", "Progress", "Responses", "Rollout", "Settings", "State", "StatisticsSettings", "Update"]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands. `step` counts from 1 to `total_steps`; `state` is the method's own (see `next_state`)."""
+class Rollout(BaseModel):
+    """How a step's responses are sampled. The default: each prompt of the batch, every response on its own."""
 
-    step: int
-    total_steps: int
-    state: State = field(default_factory=dict)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-@dataclass(frozen=True)
-class Responses:
-    """What is known of B responses before the update, on the policy that sampled them (the old policy).
-
-    `group` numbers the prompts of this step; `prompt_id` names them across steps. `old_entropy` is the exact entropy
-    of the old policy's next-token distribution. `reference_log_prob` is None unless a reference policy is configured.
-    """
-
-    response_mask: Tensor  # [B, T] bool
-    token_ids: Tensor  # [B, T] int
-    old_log_prob: Tensor  # [B, T]
-    old_entropy: Tensor  # [B, T]
-    rewards: Tensor  # [B]
-    correct: Tensor  # [B] bool
-    group: Tensor  # [B] int
-    prompt_id: tuple[str, ...]  # [B]
-    answer: tuple[str | None, ...]  # [B], as extracted from the response
-    progress: Progress
-    reference_log_prob: Tensor | None = None  # [B, T]
-
-    @property
-    def response_length(self) -> Tensor:
-        """[B] tokens."""
-        return self.response_mask.sum(-1)
-
-
-@dataclass(frozen=True)
-class Update(Responses):
-    """Responses inside the update: part of one mini-batch, with the current policy's view of them.
-
-    `log_prob` and `entropy` carry gradients. `statistics` holds what the method's `statistics` gave, reduced over the
-    whole mini-batch and all ranks.
-    """
-
-    log_prob: Tensor = None  # [B, T]
-    entropy: Tensor = None  # [B, T]
-    advantages: Tensor = None  # [B, T]
-    statistics: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def ratio(self) -> Tensor:
-        """π/π_old per token, [B, T]; the log-ratio is held within ±20 so that it stays finite."""
-        return torch.exp((self.log_prob - self.old_log_prob).clamp(-20.0, 20.0))
+    resample_uniform_groups: bool = Field(
+        False, description="replace groups whose responses all have the same reward by fresh prompts"
+    )
+    branch_of: int = Field(
+        0,
+        ge=0,
+        description="sample every branch_of-th response from the prompt, and the others from a cut of it; 0: off",
+    )
+    branch_top_entropy: int = Field(
+        20, ge=1, description="the cut is before one of this many tokens of highest entropy, chosen at random"
+    )
 
 
 class Settings(BaseModel):
@@ -89,16 +59,58 @@ class Settings(BaseModel):
     dual_clip: float | None = Field(
         None, gt=1, description="bounds −ratio·A for A<0; GRPO has none, verl's default is 3"
     )
+    aggregation: Aggregation = Field("token-mean", description="of token losses over a mini-batch")
+    updates_per_step: PositiveInt | None = Field(None, description="optimiser steps an epoch; none: the profile's")
+    epochs: PositiveInt = Field(1, description="passes over a step's responses")
+
+
+class StatisticsSettings(Settings):
+    """For methods with a statistic of the mini-batch under the current policy."""
+
+    statistics: Literal["current", "old"] = Field(
+        "current",
+        description="policy of the mini-batch statistics: current takes one more forward pass, old is a departure",
+    )
 
 
 class Method:
     """GRPO (arXiv 2402.03300) with token-mean aggregation; see the module for the seams."""
 
     Settings: ClassVar[type[Settings]] = Settings
-    statistics_kind: ClassVar[dict[str, str]] = {}  # name -> "max" | "min" | "sum"; empty: no extra pass
+    uses_logits: ClassVar[bool] = False
 
     def __init__(self, settings: Settings | None = None):
         self.settings = settings or self.Settings()
+
+    # -- what the method asks for -------------------------------------------------------------------------------------
+
+    @property
+    def looks_ahead(self) -> Literal["never", "old", "current"]:
+        """Which policy's view of the whole mini-batch `mask` and `statistics` are given, before the loss.
+
+        `current` costs one forward pass without gradient a mini-batch; `old` costs none: `log_prob` and `entropy` are
+        then the old policy's. `never` calls neither of the two.
+        """
+        if isinstance(self.settings, StatisticsSettings):
+            return self.settings.statistics
+        return "old" if type(self).mask is not Method.mask else "never"
+
+    @property
+    def reference(self) -> Literal["none", "initial", "initial_with_answer"]:
+        """The frozen policy behind `reference_log_prob`: the initial model, or it with the answer in its prompt."""
+        return "none"
+
+    def logit_terms(self, logits: Tensor) -> dict[str, Tensor]:
+        """Name -> [N] from `logits` [N, V] in float32, for what log-prob and entropy do not give.
+
+        Called in chunks of tokens on the logits of the pass that is made anyway, if `uses_logits`.
+        """
+        return {}
+
+    # -- the seams ----------------------------------------------------------------------------------------------------
+
+    def rollout(self, progress: Progress) -> Rollout:
+        return Rollout()
 
     def rewards(self, responses: Responses) -> Tensor:
         return responses.rewards
@@ -107,21 +119,19 @@ class Method:
         """(R − mean) / (std + 1e-6) within the group (2402.03300 §4.1.2; sample std and 1e-6 as in verl 0.9.1)."""
         return group_normalised(self.rewards(responses), responses.group)[:, None] * responses.response_mask
 
-    def statistics(self, update: Update) -> dict[str, Tensor]:
-        """Numbers over the mini-batch that the loss needs, from the current policy without gradient (see
-        `statistics_kind`)."""
+    def statistics(self, mini_batch: Update) -> dict[str, Tensor]:
+        """Numbers, or values per token [B, T], that the loss needs of the whole mini-batch; without gradient."""
         return {}
+
+    def mask(self, mini_batch: Update) -> Tensor:
+        return mini_batch.response_mask
 
     def clip_range(self, update: Update) -> tuple[float | Tensor, float | Tensor]:
         return self.settings.clip_ratio_low, self.settings.clip_ratio_high
 
     def surrogate(self, update: Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         """min(r·A, clip(r)·A) (1707.06347 eq. 7), for A<0 not below dual_clip·A (1912.09729 §3.2)."""
-        ratio, advantages = update.ratio, update.advantages
-        value = torch.minimum(ratio * advantages, clip(ratio, clip_low, clip_high) * advantages)
-        if self.settings.dual_clip is None:
-            return value
-        return torch.where(advantages < 0, torch.maximum(value, self.settings.dual_clip * advantages), value)
+        return clipped_objective(update.ratio, update.advantages, clip_low, clip_high, self.settings.dual_clip)
 
     def token_weight(self, update: Update) -> Tensor | float:
         return 1.0
@@ -132,51 +142,33 @@ class Method:
     def initial_state(self) -> State:
         return {}
 
-    def next_state(self, progress: Progress, entropy: float) -> State:
-        """The state of the next step, given this step's `entropy` (token mean over the rollout batch)."""
-        return progress.state
+    def next_state(self, responses: Responses, measured: dict[str, float]) -> State:
+        """The state of the next step, after this one's update.
+
+        `measured` has the step's `entropy` (token mean over the rollout batch, nats), its other measurements, and the
+        means of what `token_loss` logged.
+        """
+        return responses.progress.state
+
+    # -- the loss -----------------------------------------------------------------------------------------------------
+
+    def clipped(self, update: Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        """[B, T] bool: tokens that get no gradient because of the clip; logged by the sign of their advantage."""
+        return outside_clip(update, clip_low, clip_high)
 
     def token_loss(self, update: Update) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss per token [B, T] and the tokens' masks and values that are logged, each [B, T]."""
+        """Loss per token [B, T], and what is logged of it: masks and values, each [B, T]."""
         clip_low, clip_high = self.clip_range(update)
-        weight = self.token_weight(update)
-        loss = -weight * self.surrogate(update, clip_low, clip_high) + self.regulariser(update)
-        ratio, advantages = update.ratio.detach(), update.advantages
+        weight, regulariser = self.token_weight(update), self.regulariser(update)
+        loss = -weight * self.surrogate(update, clip_low, clip_high) + regulariser
+        clipped = self.clipped(update, clip_low, clip_high)
         logged = {
-            "clip_fraction_high": (advantages > 0) & (ratio > 1 + clip_high),
-            "clip_fraction_low": (advantages < 0) & (ratio < 1 - clip_low),
-            "kl": update.old_log_prob - update.log_prob.detach(),
+            "clip_fraction_high": clipped & (update.advantages > 0),
+            "clip_fraction_low": clipped & (update.advantages < 0),
+            "kl": (update.old_log_prob - update.log_prob).detach(),
+            "kept_fraction": update.mask,
         }
-        for name, value in {"token_weight": weight, "clip_low": clip_low, "clip_high": clip_high}.items():
-            if isinstance(value, Tensor):
-                logged[f"method/{name}"] = value.detach()
+        own = {"token_weight": weight, "regulariser": regulariser, "clip_low": clip_low, "clip_high": clip_high}
+        own |= update.logit_terms
+        logged |= {f"method/{name}": value.detach() for name, value in own.items() if isinstance(value, Tensor)}
         return loss, logged
-
-
-def clip(ratio: Tensor, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
-    """`ratio` held in [1 − clip_low, 1 + clip_high]; widths are numbers or tensors that broadcast to `ratio`."""
-    return torch.maximum(torch.minimum(ratio, torch.as_tensor(1 + clip_high)), torch.as_tensor(1 - clip_low))
-
-
-def outside_clip(update: Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
-    """[B, T] bool: tokens whose gradient PPO's clip removes."""
-    ratio, advantages = update.ratio, update.advantages
-    return ((advantages > 0) & (ratio > 1 + clip_high)) | ((advantages < 0) & (ratio < 1 - clip_low))
-
-
-def group_mean(values: Tensor, group: Tensor) -> Tensor:
-    """[B] mean of `values` over each response's group."""
-    index = group.long()
-    total = values.new_zeros(int(index.max()) + 1).index_add(0, index, values)
-    return (total / torch.bincount(index))[index]
-
-
-def group_normalised(rewards: Tensor, group: Tensor, epsilon: float = 1e-6) -> Tensor:
-    """[B] (R − mean) / (std + ε) within the group, with the sample standard deviation (N − 1).
-
-    A group of one has no deviation: its advantage is R / (1 + ε), as in verl 0.9.1.
-    """
-    size = torch.bincount(group.long())[group.long()].to(rewards.dtype)
-    centred = rewards - group_mean(rewards, group)
-    variance = group_mean(centred**2, group) * size / (size - 1).clamp(min=1)
-    return torch.where(size > 1, centred / (variance.sqrt() + epsilon), rewards / (1.0 + epsilon))

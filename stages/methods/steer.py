@@ -1,21 +1,26 @@
 """STEER: weights a token by how much its update is estimated to change the entropy (arXiv 2510.10150).
 
     m = |r·A·(1 − p)·(log p + H)|            p, H of the token
-    weight = exp(−α·m / max m),  α = −ln λ_min
+    exponential   weight = exp(−α·m / max m),  α = −ln λ_min
+    linear        weight = λ_max − (m − min m)/(max m − min m)·(λ_max − λ_min)
 
-so the token with the largest estimated change counts λ_min and one with none counts 1.
+so the token with the largest estimated change counts λ_min, and one with none counts 1 (exponential) or the token with the
+smallest λ_max (linear).
 
 Variants (`variant`), which differ in what the sources say:
-  paper   arXiv v4 / ACL 2026: m is 0 where PPO's clip removes the gradient, the maximum runs over the batch (the
-          optimiser's mini-batch here), λ_min 0.7. How Ω follows from δ(a|s) is not published; taken is
-          Ω = I_clip·r·A·(1 − p)(log p + H).
-  code    zz-haooo/STEER@b31df716: no I_clip; the scale is max(max m, 0.02), the maximum over one micro-batch; the
-          ratio's denominator is held at 1e-8; the weight is held in [λ_min, 1]. Its launcher sets λ_min 0.8,
-          ε_high 0.28: set them for a replay.
+  paper        arXiv v4 / ACL 2026: m is 0 where PPO's clip removes the gradient; maximum and minimum run over the batch
+               (the optimiser's mini-batch here). How Ω follows from δ(a|s) is not published; taken is
+               Ω = I_clip·r·A·(1 − p)(log p + H).
+  paper_older  the earlier form: (1 − p)² in the place of (1 − p). How its weight followed from Ω is not in what was read;
+               the mappings above are used.
+  code         zz-haooo/STEER@b31df716: no I_clip; the exponential's scale is max(max m, 0.02), its weight held in
+               [λ_min, 1]; maximum and minimum over one micro-batch; the ratio's denominator is held at 1e-8.
 
-Defaults: λ_min 0.7 (2510.10150), clip 0.2/0.28 and dual clip 10 (the released launcher). p is the current policy's; H
-is the old policy's, as in the code. The maximum of `paper` costs one pass without gradient a mini-batch.
-Neutral setting: weight_min 1 is Clip-Higher with dual clip 10.
+Defaults: λ_min 0.7 (2510.10150), clip 0.2/0.28 and dual clip 10 (the released launchers). The launchers set λ_min 0.8, and
+λ_max 1.2 for linear: set 0.8 for a replay, and for linear in any variant. p is the current policy's; H is the old
+policy's, as in the code. The maximum of `paper` costs one pass without gradient a mini-batch.
+Departures: where all m are equal, linear gives every token λ_max (the code divides by 0 or nearly so).
+Neutral setting: weight_min 1, and weight_max 1 if linear, is Clip-Higher with dual clip 10.
 """
 
 import math
@@ -25,40 +30,62 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from stages.files import InputError
 from stages.methods import base
+from stages.surrogate.ratio import outside_clip
 
 
 class Steer(base.Method):
-    class Settings(base.Settings):
-        clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; released launcher")
+    class Settings(base.StatisticsSettings):
+        clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; released launchers")
         dual_clip: float | None = Field(10.0, gt=1, description="c; released code")
-        weight_min: float = Field(0.7, gt=0, le=1, description="λ_min; 2510.10150 v4 (0.8 in the launcher)")
-        variant: Literal["paper", "code"] = "paper"
+        weight_min: float = Field(0.7, gt=0, le=1, description="λ_min; 2510.10150 v4 (0.8 in the launchers)")
+        weight_max: float = Field(1.2, gt=0, description="λ_max of linear; released launcher")
+        mapping: Literal["exponential", "linear"] = Field("exponential", description="from m to the weight")
+        variant: Literal["paper", "paper_older", "code"] = Field("paper", description="estimate of the entropy change")
 
     CODE_SMALLEST_SCALE = 0.02  # zz-haooo/STEER@b31df716
 
     def __init__(self, settings: base.Settings | None = None):
         super().__init__(settings)
-        self.statistics_kind = {"largest_change": "max"} if self.settings.variant == "paper" else {}
+        if self.settings.weight_max < self.settings.weight_min:
+            raise InputError(
+                f"method_settings.steer.weight_max: {self.settings.weight_max} is below weight_min "
+                f"{self.settings.weight_min}; give at least that"
+            )
+
+    @property
+    def looks_ahead(self) -> Literal["never", "old", "current"]:
+        return "never" if self.settings.variant == "code" else self.settings.statistics
 
     def entropy_change(self, update: base.Update) -> Tensor:
         """[B, T] the estimated size of each token's entropy change, 0 on padding; without gradient."""
         log_prob, probability = update.log_prob.detach(), update.log_prob.detach().exp()
-        if self.settings.variant == "paper":
-            ratio = update.ratio.detach() * ~base.outside_clip(update, *self.clip_range(update))
-        else:
+        if self.settings.variant == "code":
             ratio = probability / update.old_log_prob.exp().clamp(1e-8, 1.0)
-        change = ratio * update.advantages * (1 - probability) * (log_prob + update.old_entropy)
+        else:
+            ratio = update.ratio.detach() * ~outside_clip(update, *self.clip_range(update))
+        power = 2 if self.settings.variant == "paper_older" else 1
+        change = ratio * update.advantages * (1 - probability) ** power * (log_prob + update.old_entropy)
         return change.abs() * update.response_mask
 
-    def statistics(self, update: base.Update) -> dict[str, Tensor]:
-        return {"largest_change": self.entropy_change(update).max()} if self.settings.variant == "paper" else {}
+    def bounds(self, batch: base.Update) -> dict[str, Tensor]:
+        """The largest and the smallest estimated change of the tokens of `batch`."""
+        change = self.entropy_change(batch)
+        smallest = change.masked_fill(~batch.response_mask, torch.inf).min()
+        return {"largest_change": change.max(), "smallest_change": smallest}
+
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        return self.bounds(mini_batch)
 
     def token_weight(self, update: base.Update) -> Tensor:
-        change = self.entropy_change(update)
-        if self.settings.variant == "paper":
-            largest = torch.as_tensor(update.statistics["largest_change"], dtype=change.dtype, device=change.device)
-            scale = largest.clamp(min=torch.finfo(change.dtype).tiny)  # 0 when every advantage is
-        else:
-            scale = change.max().clamp(min=self.CODE_SMALLEST_SCALE)
-        return torch.exp(math.log(self.settings.weight_min) * change / scale).clamp(self.settings.weight_min, 1.0)
+        settings, change = self.settings, self.entropy_change(update)
+        code = settings.variant == "code"
+        bounds = self.bounds(update) if code else update.statistics
+        largest, smallest = bounds["largest_change"], bounds["smallest_change"]
+        tiny = torch.finfo(change.dtype).tiny  # instead of 0, where every token's change is the same
+        if settings.mapping == "linear":
+            share = (change - smallest) / (largest - smallest).clamp(min=tiny)
+            return settings.weight_max - share * (settings.weight_max - settings.weight_min)
+        scale = largest.clamp(min=self.CODE_SMALLEST_SCALE if code else tiny)
+        return torch.exp(math.log(settings.weight_min) * change / scale).clamp(settings.weight_min, 1.0)

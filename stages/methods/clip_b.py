@@ -1,0 +1,26 @@
+"""Clip_B: leaves out wrong tokens whose entropy score is extremely low for the batch (arXiv 2602.03392).
+
+    S = p·(H + log p);   tokens with A < 0 and S − mean S < −μ·σ are masked,   σ = std S
+
+Defaults: μ 2.5. Mean and σ run over all tokens of the mini-batch under the current policy, which costs one pass without
+gradient; `statistics: old` takes the old policy.
+Departures: whether masked tokens leave the denominator is not published; they do here.
+Neutral setting: none by a finite constant (mu so large that nothing is masked is GRPO).
+"""
+
+from torch import Tensor
+
+from stages.methods import base
+from stages.surrogate.batch import masked_mean
+from stages.surrogate.selection import deviation
+
+
+class ClipB(base.Method):
+    class Settings(base.StatisticsSettings):
+        mu: float = base.Field(2.5, gt=0, description="μ, standard deviations; 2602.03392")
+
+    def mask(self, mini_batch: base.Update) -> Tensor:
+        mask = mini_batch.response_mask
+        score = mini_batch.log_prob.exp() * (mini_batch.entropy + mini_batch.log_prob)
+        extreme = score - masked_mean(score, mask) < -self.settings.mu * deviation(score, mask)
+        return mask & ~(extreme & (mini_batch.advantages < 0))

@@ -1,0 +1,63 @@
+"""Clip-Cov: no gradient for a few random tokens whose covariance is high (arXiv 2505.22617).
+
+    c = (A − mean A)(log p − mean log p)
+    of the tokens with ω_low < c < ω_high that PPO did not clip, a random share of all tokens gets surrogate 0
+
+The entropy falls by the covariance of advantage and log-prob, and few tokens carry most of it. Zeroed tokens stay in the
+denominator of the mean.
+
+Variants (`variant`):
+  paper   means and selection over the optimiser's mini-batch.
+  verl    verl 0.9.1 and the released code: over one micro-batch.
+
+Defaults: share 2e-4, of all tokens and at least one; 1 < c < 5; PPO clip 1/1, which still clips A>0 at r>2; no dual clip
+(released scripts). verl's own PPO clip would be 0.2. The covariance of `paper` with `statistics: current` costs one pass
+without gradient a mini-batch.
+Departures: the random choice is drawn from the run's seed and each token's place, not from torch's global generator.
+Neutral setting: covariance_low = covariance_high and clip widths 0.2 is GRPO.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from stages.methods import base
+from stages.surrogate.batch import uniform
+from stages.surrogate.ratio import outside_clip
+from stages.surrogate.selection import token_covariance, top_tokens
+
+
+class ClipCov(base.Method):
+    class Settings(base.StatisticsSettings):
+        clip_ratio_low: float = Field(1.0, ge=0, le=1, description="ε_low; released scripts")
+        clip_ratio_high: float = Field(1.0, ge=0, description="ε_high; released scripts")
+        share: float = Field(2e-4, gt=0, le=1, description="of all tokens, the most that are zeroed; 2505.22617")
+        covariance_low: float = Field(1.0, description="ω_low in nats; 2505.22617")
+        covariance_high: float = Field(5.0, description="ω_high in nats; 2505.22617")
+        variant: Literal["paper", "verl"] = Field("paper", description="verl selects within the micro-batch")
+
+    @property
+    def looks_ahead(self) -> Literal["never", "old", "current"]:
+        return "never" if self.settings.variant == "verl" else self.settings.statistics
+
+    def selected(self, batch: base.Update) -> Tensor:
+        """[B, T] bool: the tokens of `batch` that get surrogate 0."""
+        settings, covariance = self.settings, token_covariance(batch.advantages, batch.log_prob, batch.response_mask)
+        candidates = (covariance > settings.covariance_low) & (covariance < settings.covariance_high)
+        candidates &= batch.response_mask & ~outside_clip(batch, *self.clip_range(batch))
+        count = max(int(settings.share * int(batch.response_mask.sum())), 1)
+        noise = uniform(batch, "clip_cov")
+        return top_tokens(noise, candidates, count, ties=noise)
+
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        return {"zeroed": self.selected(mini_batch)}
+
+    def zeroed(self, update: base.Update) -> Tensor:
+        return self.selected(update) if self.settings.variant == "verl" else update.statistics["zeroed"]
+
+    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        return super().surrogate(update, clip_low, clip_high) * ~self.zeroed(update)
+
+    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        return outside_clip(update, clip_low, clip_high) | self.zeroed(update)

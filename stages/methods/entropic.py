@@ -1,0 +1,54 @@
+"""EntroPIC: steers the entropy by a term on likely tokens, sized by a PI controller (arXiv 2511.15248).
+
+    e = h − h*                                 h: entropy of the mini-batch
+    α = clip(K_p·e + K_i·Σ e, −1, 1)            Σ over the steps before and this one
+    loss + α·mean over tokens with p > 0.95 of (−r·|A|)
+
+Below the target (α < 0) likely tokens lose weight where A > 0 and are pushed down harder where A < 0; above it the reverse.
+
+Defaults: K_p 1, K_i 0.01, h* 0.1 nats, p > 0.95, PPO's clip 0.2 (2511.15248; yk7333/EntroPIC@2470730c). h and the share of
+likely tokens cost, with `statistics: current`, one pass without gradient a mini-batch.
+Departures: the released code takes h and the mean per micro-batch, adds e to the sum after α, and once a mini-batch, not once
+a step. Token-mean only: the mean over likely tokens is one over tokens.
+Neutral setting: proportional_gain and integral_gain 0 is GRPO.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from stages.methods import base
+from stages.surrogate.batch import masked_mean
+from stages.surrogate.selection import own_mean_scale
+
+
+class Entropic(base.Method):
+    class Settings(base.StatisticsSettings):
+        aggregation: Literal["token-mean"] = Field("token-mean", description="released code")
+        target: float = Field(0.1, ge=0, description="h* in nats; 2511.15248")
+        proportional_gain: float = Field(1.0, ge=0, description="K_p per nat; 2511.15248")
+        integral_gain: float = Field(0.01, ge=0, description="K_i per nat and step; 2511.15248")
+        likely: float = Field(0.95, gt=0, lt=1, description="p above which a token is likely; 2511.15248")
+
+    def likely(self, update: base.Update) -> Tensor:
+        """[B, T] bool: tokens of which the current policy is sure."""
+        return update.response_mask & (update.log_prob.detach().exp() > self.settings.likely)
+
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        settings = self.settings
+        error = masked_mean(mini_batch.entropy, mini_batch.response_mask) - settings.target
+        total = error + mini_batch.progress.state["error_sum"]
+        control = (settings.proportional_gain * error + settings.integral_gain * total).clamp(-1.0, 1.0)
+        return {"control": control, "likely_scale": own_mean_scale(self.likely(mini_batch), mini_batch.response_mask)}
+
+    def regulariser(self, update: base.Update) -> Tensor:
+        scale = update.statistics["control"] * update.statistics["likely_scale"]
+        return -scale * update.ratio * update.advantages.abs() * self.likely(update)
+
+    def initial_state(self) -> base.State:
+        return {"error_sum": 0.0}
+
+    def next_state(self, responses: base.Responses, measured: dict[str, float]) -> base.State:
+        error = measured["entropy"] - self.settings.target
+        return {"error_sum": responses.progress.state["error_sum"] + error}

@@ -1,0 +1,47 @@
+"""GRPO-S: GTPO's idea per sequence (arXiv 2508.04349 §3.2).
+
+    right responses:  R =  b1 + b2 · H̄ / Σ H̄ · n      H̄ the response's mean entropy, sums over the group's n right ones
+    wrong responses:  R = −b1 − b2 · (1/H̄) / Σ (1/H̄) · m     over its m wrong ones
+
+normalised over all right and over all wrong responses of the batch separately; the ratio of a response is the mean of
+its tokens' ratios, clipped per response.
+
+Defaults: b1 1, b2 0.1, ε 0.2/0.28 (second-hand). 1/H̄ is guarded by 1e-8; the deviation by 1e-6 (this suite's).
+Departures: H is the old policy's, from which the advantages are computed.
+Neutral setting: none; the ratio is the sequence's.
+"""
+
+from torch import Tensor
+
+from stages.methods import base
+from stages.methods.gtpo import normalised, shared_by_position
+from stages.surrogate.aggregation import Aggregation
+from stages.surrogate.batch import response_mean
+from stages.surrogate.ratio import clipped_objective
+
+
+class GrpoS(base.Method):
+    class Settings(base.Settings):
+        clip_ratio_high: float = base.Field(0.28, ge=0, description="ε_high; 2508.04349, second-hand")
+        aggregation: Aggregation = base.Field("seq-mean-token-mean", description="of token losses; 2508.04349 §3.2")
+        base_reward: float = base.Field(1.0, description="b1; 2508.04349, second-hand")
+        entropy_reward: float = base.Field(0.1, ge=0, description="b2; 2508.04349, second-hand")
+
+    def advantages(self, responses: base.Responses) -> Tensor:
+        settings = self.settings
+        entropy = response_mean(responses.old_entropy, responses.response_mask)[:, None]
+        right, wrong = responses.correct[:, None], ~responses.correct[:, None]
+        bonus = shared_by_position(entropy, right, responses.group)
+        malus = shared_by_position(1 / entropy.clamp(min=1e-8), wrong, responses.group)
+        value = normalised(settings.base_reward + settings.entropy_reward * bonus, right) + normalised(
+            -settings.base_reward - settings.entropy_reward * malus, wrong
+        )
+        return value * responses.response_mask
+
+    def surrogate(self, update: base.Update, clip_low, clip_high) -> Tensor:
+        ratio = response_mean(update.ratio, update.response_mask)[:, None].expand_as(update.log_prob)
+        return clipped_objective(ratio, update.advantages, clip_low, clip_high, self.settings.dual_clip)
+
+    def clipped(self, update: base.Update, clip_low, clip_high) -> Tensor:
+        ratio, advantages = response_mean(update.ratio, update.response_mask)[:, None], update.advantages
+        return ((advantages > 0) & (ratio > 1 + clip_high)) | ((advantages < 0) & (ratio < 1 - clip_low))

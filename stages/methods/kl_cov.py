@@ -1,0 +1,60 @@
+"""KL-Cov: holds the tokens of highest covariance near the old policy (arXiv 2505.22617).
+
+    c = (A − mean A)(log p − mean log p)
+    maximise  r·A − β·|log r|  for the share of tokens with the highest c,  r·A for the others; no clip
+
+Variants (`variant`):
+  paper   the tokens of the optimiser's mini-batch are ranked.
+  verl    verl 0.9.1 and the released code: those of one micro-batch. verl's default settings, share 2e-4 and coefficient
+          0.1, are a tenth of the paper's: set them for a replay.
+
+Defaults: β 1, share 2e-3 (2505.22617 for 7B; 2e-4 for 32B), at least one token. The ranking of `paper` with
+`statistics: current` costs one pass without gradient a mini-batch.
+Departures: tokens of equal covariance are ordered at random, from the run's seed, and not by their place in the batch.
+Neutral setting: none, for want of a clip; with coefficient 0 it is Clip-Free. On strictly on-policy updates (r = 1) the
+gradient is GRPO's.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from stages.methods import base
+from stages.surrogate.batch import uniform
+from stages.surrogate.selection import token_covariance, top_tokens
+
+
+class KlCov(base.Method):
+    class Settings(base.StatisticsSettings):
+        share: float = Field(2e-3, gt=0, le=1, description="of all tokens, those held; 2505.22617 for 7B, 2e-4 for 32B")
+        coefficient: float = Field(1.0, ge=0, description="β; 2505.22617")
+        variant: Literal["paper", "verl"] = Field("paper", description="verl ranks within the micro-batch")
+
+    @property
+    def looks_ahead(self) -> Literal["never", "old", "current"]:
+        return "never" if self.settings.variant == "verl" else self.settings.statistics
+
+    def selected(self, batch: base.Update) -> Tensor:
+        """[B, T] bool: the tokens of `batch` that are held."""
+        count = max(int(self.settings.share * int(batch.response_mask.sum())), 1)
+        return top_tokens(
+            token_covariance(batch.advantages, batch.log_prob, batch.response_mask),
+            batch.response_mask,
+            count,
+            ties=uniform(batch, "kl_cov"),
+        )
+
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        return {"held": self.selected(mini_batch)}
+
+    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        return update.ratio * update.advantages
+
+    def regulariser(self, update: base.Update) -> Tensor:
+        held = self.selected(update) if self.settings.variant == "verl" else update.statistics["held"]
+        return self.settings.coefficient * update.log_ratio.abs() * held
+
+    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        return torch.zeros_like(update.response_mask)

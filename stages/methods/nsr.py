@@ -1,0 +1,20 @@
+"""NSR: negative sample reinforcement, wrong responses only (arXiv 2506.01347 §3).
+
+    A = −1 on wrong responses; right ones are left out, of the denominator too
+
+Defaults: no baseline and no standard deviation; PPO's clip stays (released code).
+Departures: none known.
+Neutral setting: none.
+"""
+
+from torch import Tensor
+
+from stages.methods import base
+
+
+class Nsr(base.Method):
+    def advantages(self, responses: base.Responses) -> Tensor:
+        return ~responses.correct[:, None] * -responses.response_mask.to(responses.rewards.dtype)
+
+    def mask(self, mini_batch: base.Update) -> Tensor:
+        return mini_batch.response_mask & ~mini_batch.correct[:, None]

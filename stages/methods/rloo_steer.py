@@ -1,0 +1,12 @@
+"""RLOO + STEER: RLOO's advantage under STEER's token weight (rows of arXiv 2510.10150).
+
+Defaults: those of `rloo` and `steer`.
+Departures: those of `rloo` and `steer`.
+Neutral setting: weight_min 1 is RLOO with STEER's clip.
+"""
+
+from stages.methods.rloo import Rloo
+from stages.methods.steer import Steer
+from stages.surrogate.compose import compose
+
+RlooSteer = compose(Rloo, Steer)

@@ -1,0 +1,44 @@
+"""Unlikeliness reward: right responses that were unlikely earn more (arXiv 2506.02355 §4).
+
+    R·(1 − β·rank/G),  rank by the mean log-prob of the response's tokens, 0 the least likely of the group
+
+then GRPO's normalisation; so a group of right responses only has a signal too.
+
+Defaults: β 0.25, two epochs, KL 0.1 to the initial policy (2506.02355; with G 32). All G responses are ranked, wrong ones
+included (released code).
+Departures: none known.
+Neutral setting: beta_rank 0, kl_coefficient 0, epochs 1 is GRPO.
+"""
+
+from pydantic import PositiveInt
+from torch import Tensor
+
+from stages.methods import base
+from stages.surrogate.batch import response_mean
+from stages.surrogate.groups import group_size
+from stages.surrogate.ratio import k3
+
+
+class Unlikeliness(base.Method):
+    class Settings(base.Settings):
+        beta_rank: float = base.Field(0.25, ge=0, le=1, description="β; 2506.02355")
+        kl_coefficient: float = base.Field(0.1, ge=0, description="of k3 to the initial policy; 2506.02355")
+        epochs: PositiveInt = base.Field(2, description="passes over a step's responses; 2506.02355")
+
+    @property
+    def reference(self):
+        return "initial" if self.settings.kl_coefficient else "none"
+
+    def rewards(self, responses: base.Responses) -> Tensor:
+        likeliness = response_mean(responses.old_log_prob, responses.response_mask)
+        same_group = responses.group[:, None] == responses.group[None]
+        lower = (likeliness[None] < likeliness[:, None]) | (
+            (likeliness[None] == likeliness[:, None]) & (responses.index[None] < responses.index[:, None])
+        )
+        rank = (same_group & lower).sum(1)
+        return responses.rewards * (1 - self.settings.beta_rank * rank / group_size(responses.group))
+
+    def regulariser(self, update: base.Update) -> Tensor | float:
+        if not self.settings.kl_coefficient:
+            return 0.0
+        return self.settings.kl_coefficient * k3(update.log_prob, update.reference_log_prob)

@@ -1,0 +1,44 @@
+"""Baselines within the responses to one prompt. `group` [B] numbers the prompts."""
+
+import torch
+from torch import Tensor
+
+
+def group_sum(values: Tensor, group: Tensor) -> Tensor:
+    """[B] sum of `values` over each response's group."""
+    index = group.long()
+    return values.new_zeros(int(index.max()) + 1).index_add(0, index, values)[index]
+
+
+def group_size(group: Tensor) -> Tensor:
+    """[B] responses in each response's group."""
+    return torch.bincount(group.long())[group.long()]
+
+
+def group_mean(values: Tensor, group: Tensor) -> Tensor:
+    """[B] mean of `values` over each response's group."""
+    return group_sum(values, group) / group_size(group)
+
+
+def group_normalised(rewards: Tensor, group: Tensor, epsilon: float = 1e-6) -> Tensor:
+    """[B] (R − mean) / (std + ε) within the group, with the sample standard deviation (N − 1).
+
+    A group of one has no deviation: its advantage is R / (1 + ε), as in verl 0.9.1.
+    """
+    size = group_size(group).to(rewards.dtype)
+    centred = rewards - group_mean(rewards, group)
+    variance = group_mean(centred**2, group) * size / (size - 1).clamp(min=1)
+    return torch.where(size > 1, centred / (variance.sqrt() + epsilon), rewards / (1.0 + epsilon))
+
+
+def leave_one_out(rewards: Tensor, group: Tensor) -> Tensor:
+    """[B] R minus the mean of the other rewards of the group; R where there is no other (as verl 0.9.1)."""
+    size = group_size(group)
+    return torch.where(size > 1, size / (size - 1).clamp(min=1) * (rewards - group_mean(rewards, group)), rewards)
+
+
+def whitened(values: Tensor, mask: Tensor) -> Tensor:
+    """[B, T] (values − mean) / sqrt(var + 1e-8) over all True tokens, sample variance; 0 elsewhere."""
+    kept = values[mask]
+    variance = kept.var() if kept.numel() > 1 else torch.zeros((), dtype=values.dtype)
+    return torch.where(mask, (values - kept.mean()) * torch.rsqrt(variance + 1e-8), 0.0)

@@ -1,0 +1,77 @@
+"""One rank of a real verl actor: gradients of given methods on one given mini-batch, written to a file.
+
+    RANK=… WORLD_SIZE=… MASTER_ADDR=… MASTER_PORT=… python -m tests.rank_program launch.json mini_batch.pt out.pt METHOD …
+
+Nothing is trained: in place of the optimiser's step the gradient is taken down.
+"""
+
+import sys
+from pathlib import Path
+
+import hydra
+import torch
+import torch.distributed
+import verl.trainer.main_ppo as main_ppo
+from omegaconf import open_dict
+from tensordict import NonTensorData, TensorDict
+from verl.utils import tensordict_utils as tu
+
+from stages.backend.worker import MethodWorker
+from stages.files import read_json
+from tests.batches import smoke_settings
+
+NESTED = [
+    "prompts", "responses", "input_ids", "position_ids", "response_mask", "loss_mask", "old_log_probs", "entropy",
+    "advantages", "ref_log_prob",
+]  # fmt: skip
+
+
+def main(launch: str, mini_batch: str, out: str, methods: list[str]) -> None:
+    with hydra.initialize_config_dir(str(Path(main_ppo.__file__).parent / "config"), version_base=None):
+        config = hydra.compose("ppo_trainer", overrides=read_json(Path(launch)))
+    with open_dict(config):
+        config.actor_rollout_ref.suite = config.suite
+    worker = MethodWorker(config=config.actor_rollout_ref, role="actor")
+    worker.init_model()
+    rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    gradients = {}
+    for name in methods:
+        worker.use_method(name, smoke_settings(name))
+        taken: dict[str, torch.Tensor] = {}
+
+        def take_down():
+            for key, weight in worker.actor.engine.module.named_parameters():
+                gradient = weight.grad
+                taken[key] = (gradient.full_tensor() if hasattr(gradient, "full_tensor") else gradient).detach().clone()
+            return 0.0
+
+        worker.actor.engine.optimizer_step = take_down
+        worker.actor.train_batch(part(torch.load(mini_batch), rank, ranks))
+        gradients[name] = taken
+    if rank == 0:
+        torch.save(gradients, out)
+    torch.distributed.barrier()
+
+
+def part(content: dict, rank: int, ranks: int) -> TensorDict:
+    """This rank's share of the mini-batch, as verl's trainer would dispatch it."""
+    size = len(content["responses"])
+    chosen = range(rank * size // ranks, (rank + 1) * size // ranks)
+    fields = {
+        name: torch.nested.as_nested_tensor([content[name][i] for i in chosen], layout=torch.jagged) for name in NESTED
+    }
+    fields |= {name: values[chosen.start : chosen.stop] for name, values in content["per_response"].items()}
+    data = TensorDict(fields, batch_size=len(chosen))
+    tu.assign_non_tensor(
+        data,
+        global_batch_size=size,
+        temperature=1.0,
+        calculate_entropy=True,
+        global_token_num=NonTensorData([len(ids) for ids in content["input_ids"]]),
+        suite_progress=content["progress"],
+    )
+    return data
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
