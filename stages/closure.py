@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # Rooms that watch and report a run but cannot change what it writes: no run is repeated for them.
 WITHOUT_EFFECT = {"stages.progress", "stages.supervise"}
+REGISTRIES = {Path("stages/methods/__init__.py"), Path("stages/benchmarks/__init__.py")}
 # What a module loads by path or starts as a process, which no import statement shows.
 BESIDE = {
     "stages.backend.config": ["stages/backend/agent_loops.yaml"],
@@ -23,8 +24,9 @@ BESIDE = {
 def closure(modules: list[str]) -> list[Path]:
     """The files of `modules` and of all project modules they import, however deep; sorted, relative to the root.
 
-    The registry `stages.methods` imports its methods by name at run time: it counts for itself only, so that a new
-    method concerns no other run. A run's plan names its method's module.
+    The registries `stages.methods` and `stages.benchmarks` import what they list by name at run time and count for no
+    run, so that a new entry concerns no other. A run's plan names its method's module, and carries what it uses of a
+    benchmark.
     """
     found: set[str] = set()
     pending = list(modules)
@@ -37,7 +39,7 @@ def closure(modules: list[str]) -> list[Path]:
                 package != "stages"
             )  # importing a module runs its package
     files = {_file(module).relative_to(ROOT) for module in found} | {Path(p) for m in found for p in BESIDE.get(m, [])}
-    return sorted(file for file in files if file != Path("stages/methods/__init__.py"))
+    return sorted(files - REGISTRIES)
 
 
 def fingerprint(modules: list[str]) -> str:

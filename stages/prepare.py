@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pyarrow
 import pyarrow.parquet
 
+from stages.datasets import livecodebench
 from stages.datasets.fetch import Source, fetch, load_sources
 from stages.datasets.readers import read
 from stages.evaluation import prompt_of
@@ -76,10 +77,7 @@ def prepare(
         name: lab_training(lab, suite_seed) if name == LAB_TRAINING else real(sources[name], mirror)
         for name in settings["training"]
     }
-    benchmarks = {
-        name: lab_benchmark(name, lab, suite_seed) if name in LAB_BENCHMARKS else real(sources[name], mirror)
-        for name in settings["benchmarks"]
-    }
+    benchmarks = {name: benchmark(name, settings, suite_seed, mirror, sources) for name in settings["benchmarks"]}
     for name, dataset in training.items():
         if any("tests" in line for line in dataset.lines):
             raise InputError(f"data.training: {name} is judged by running code, as training rewards are not; remove it")
@@ -100,9 +98,37 @@ def prepare(
 def check_names(settings: dict[str, Any], sources: dict[str, Source]) -> None:
     for field, laboratory in (("training", [LAB_TRAINING]), ("benchmarks", list(LAB_BENCHMARKS))):
         known = [*laboratory, *sources]
+        named = settings.get("benchmark_sources", {}) if field == "benchmarks" else {}
         for name in settings[field]:
-            if name not in known:
+            if name != livecodebench.NAME and name not in laboratory and named.get(name, name) not in sources:
                 raise InputError(f"{field}: {name!r} is no data set; known are {', '.join(known)}")
+
+
+def benchmark(
+    name: str, settings: dict[str, Any], suite_seed: int, mirror: Path | None, sources: dict[str, Source]
+) -> Dataset:
+    """`benchmark_sources` gives the source of a benchmark that is not called like it."""
+    if name in LAB_BENCHMARKS:
+        return lab_benchmark(name, settings["lab"], suite_seed)
+    if name == livecodebench.NAME:
+        return livecodebench_release(livecodebench.Settings(**settings["benchmark_settings"][name]), mirror)
+    return real(sources[settings.get("benchmark_sources", {}).get(name, name)], mirror)
+
+
+def livecodebench_release(settings: livecodebench.Settings, mirror: Path | None) -> Dataset:
+    release = livecodebench.load(settings, mirror)
+    entry = {
+        "rows_in": release.rows_in,
+        "rows_out": len(release.lines),
+        "dropped": release.dropped,
+        "mended": {},
+        "source": livecodebench.NAME,
+        "source_sha256": {name: settings.sha256[name] for name in settings.files},
+        "address": f"https://huggingface.co/datasets/{livecodebench.REPOSITORY} at {settings.revision}",
+        "licence": "unverified: the hub's card was not seen",
+        "redistribution": "unverified: problems are of LeetCode, AtCoder and Codeforces; fetch by checksum only",
+    }
+    return Dataset(release.lines, entry)
 
 
 def real(source: Source, mirror: Path | None) -> Dataset:

@@ -10,10 +10,13 @@ exactly when something that it uses has changed: a new method or a changed setti
 from pathlib import Path
 from typing import Any
 
+from stages.benchmarks import find
 from stages.closure import fingerprint
 from stages.files import InputError, output_folder, sha256, write_json
 from stages.methods import build
-from stages.params import BENCHMARK_GRADERS, Params, load
+from stages.params import Params, load
+from stages.protocol_in_force import benchmark_settings, departures, protocol_in_force
+from stages.protocols import SAMPLING
 from stages.stage import run_stage
 
 LOCKS = {"train": {"cpu": "locks/train.lock", "cuda": "locks/gpu.lock"}, "eval": "locks/eval.lock"}
@@ -21,7 +24,7 @@ LOCKS = {"train": {"cpu": "locks/train.lock", "cuda": "locks/gpu.lock"}, "eval":
 
 def plans(params: Params) -> dict[str, dict[str, Any]]:
     """Relative path below the profile's plan folder -> plan."""
-    backend, samples = params.backend.model_dump(), params.evaluation.samples
+    backend, protocol = params.backend.model_dump(), protocol_in_force(params)
     runs = {f"{name}-{seed}": (name, seed) for name in params.methods for seed in params.seeds}
     methods = {name: build(name, params.method_settings.get(name, {})).settings.model_dump() for name in params.methods}
     training_lock, evaluation_lock = sha256(Path(LOCKS["train"][params.backend.platform])), sha256(Path(LOCKS["eval"]))
@@ -32,15 +35,14 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         code = fingerprint([f"stages.{stage}", *modules])
         return {"suite_seed": params.suite_seed, "settings": settings, "code": code, "environment": lock, **more}
 
-    evaluation = params.evaluation.model_dump(
-        exclude={"also_graded_by"}
-    )  # samples are not graded: no reason to resample
     written = {
         "prepare": plan(
             "prepare",
             {
                 "training": params.data.training,
-                "benchmarks": list(samples),
+                "benchmarks": list(protocol.samples),
+                "benchmark_sources": {name: find(name).source for name in protocol.samples},
+                "benchmark_settings": benchmark_settings(params),
                 "prompt": params.data.prompt,
                 "lab": params.data.lab.model_dump() if params.data.lab else None,
             },
@@ -49,11 +51,12 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         "sample": plan(
             "sample",
             {
-                **evaluation,
+                "samples": protocol.samples,
+                "prompts": protocol.prompts,
+                **{name: getattr(protocol, name) for name in SAMPLING},
+                "concurrency": params.evaluation.concurrency,
                 "backend": backend,
-                # HumanEval's problem is a function to complete: a sentence about boxes would only mislead
-                "prompts": {name: "plain" if name == "humaneval" else params.data.prompt for name in samples},
-                "context_length": params.train.max_prompt_tokens + params.evaluation.max_tokens,
+                "context_length": params.train.max_prompt_tokens + protocol.max_tokens,
             },
             "stages.evaluation.requests",
             evaluation_environment=evaluation_lock,
@@ -61,8 +64,8 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         "grade": plan(
             "grade",
             {
-                "samples": samples,
-                "graders": {name: BENCHMARK_GRADERS[name] for name in samples},
+                "samples": protocol.samples,
+                "graders": protocol.graders,
                 "alternatives": params.evaluation.also_graded_by,
             },
             lock=evaluation_lock,
@@ -76,13 +79,19 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
                 "seeds": params.seeds,
                 "runs": list(runs),
                 "method_settings": {run: methods[name] for run, (name, _) in runs.items()},
-                "benchmarks": samples,
+                "benchmarks": protocol.samples,
+                "protocol": protocol.model_dump(),
+                "protocol_departures": [difference._asdict() for difference in departures(params)],
+                "released": list(params.models),
                 "train": params.train.model_dump(),
                 "backend": backend,
                 "published": params.published.model_dump() if params.published else None,
             },
         ),
     }
+    for name, released in params.models.items():
+        place = {"source": released.source, "name": released.hub or released.folder, "revision": released.revision}
+        written[f"models/{name}"] = plan("model", place)
     for run, (name, seed) in runs.items():
         settings = {
             "method": name,

@@ -1,6 +1,8 @@
 """Stage sample: k samples a problem of every benchmark from one model, by EvalScope from a vLLM server.
 
-    python -m stages.sample <profile> <run>          run = <method>-<seed>, or base for the untrained model
+    python -m stages.sample <profile> <run>
+
+A run is <method>-<seed>, `base` for the untrained model, or the name of a released model of the profile's `models`.
 
 Writes `results/<profile>/samples/<run>/<benchmark>.jsonl`, one line a sample. Replies are stored in a work folder as
 they come, so a killed stage requests only what is missing.
@@ -29,10 +31,7 @@ def main(arguments: list[str]) -> None:
     settings = plan["settings"]
     backend = settings["backend"]
     versions = assert_versions(backend["platform"])
-    model = results / "model" if run == BASE else results / "train" / run / "model"
-    if not model.is_dir():
-        maker = f"model@{profile}" if run == BASE else f"train@{profile}-{run}"
-        raise InputError(f"{model} is missing: dvc repro {maker} makes it")
+    model = find_model(profile, results, run)
     if not EVALUATION_PYTHON.exists():
         raise InputError(f"{EVALUATION_PYTHON} is missing: make setup builds the evaluation environment")
     port, started = choose_port(backend["port"]), time.time()
@@ -77,6 +76,19 @@ def main(arguments: list[str]) -> None:
         except ProcessFailed as error:
             raise InputError(f"sampling {run} {error}")
         write_json(folder / "versions.json", {**versions, "evalscope": "1.14.1"})
+
+
+def find_model(profile: str, results: Path, run: str) -> Path:
+    """The folder of the run's model; InputError names the stage that makes it."""
+    if run == BASE:
+        model, maker = results / "model", f"model@{profile}"
+    elif (results / "plan" / "models" / f"{run}.json").is_file():
+        model, maker = results / "models" / run, f"released@{profile}-{run}"
+    else:
+        model, maker = results / "train" / run / "model", f"train@{profile}-{run}"
+    if not model.is_dir():
+        raise InputError(f"{model} is missing: dvc repro {maker} makes it")
+    return model
 
 
 def _lines(path: Path) -> int:

@@ -29,6 +29,7 @@ SMALL = {
     "train__micro_batch": 8,  # two a mini-batch: STEER's maximum has to be taken over both
     "train__checkpoint_every": 2,
     "train__optimiser__warm_up_steps": 0,
+    "evaluation__benchmarks": ["lab_sum", "lab_code"],
     "evaluation__samples": {"lab_sum": 4, "lab_code": 2},
 }
 

@@ -1,0 +1,44 @@
+"""The registry of benchmarks: the key in a protocol or in `params.yaml` is the module of that name.
+
+To add one, write `stages/benchmarks/<key>.py` with a BENCHMARK and put its key here; problems that are not generated
+need a source in `data/sources.yaml`. A new key concerns no run. Once a profile evaluates it, the profile's models are
+sampled again, where all replies that are stored for other benchmarks are taken as they are. `python -m stages.benchmarks` prints the table of all.
+"""
+
+from importlib import import_module
+
+from stages.benchmarks.base import Benchmark
+from stages.files import InputError
+
+BENCHMARKS = (
+    "aime24",
+    "aime25",
+    "amc23_40",
+    "amc_83",
+    "math500",
+    "minerva_math",
+    "olympiadbench_675",
+    "olympiadbench_674",
+    "gsm8k",
+    "humaneval",
+    "humanevalplus",
+    "mbpp",
+    "mbppplus",
+    "livecodebench",
+    "lab_sum",
+    "lab_chain",
+    "lab_code",
+)
+
+
+def find(key: str) -> Benchmark:
+    """The benchmark of that key; InputError lists the known ones."""
+    if key not in BENCHMARKS:
+        raise InputError(f"unknown benchmark {key}; known are {', '.join(BENCHMARKS)}")
+    return import_module(f"stages.benchmarks.{key}").BENCHMARK
+
+
+def variants(key: str) -> list[str]:
+    """The other benchmarks that a paper may mean by the same name."""
+    family = find(key).family
+    return [other for other in BENCHMARKS if family and other != key and find(other).family == family]

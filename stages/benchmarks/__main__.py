@@ -1,0 +1,20 @@
+"""All benchmarks as a Markdown table: `python -m stages.benchmarks`."""
+
+from stages.benchmarks import BENCHMARKS, find
+
+COLUMNS = ("benchmark", "source", "prompt", "answer is", "grader", "k", "papers call it")
+
+
+def rows() -> list[tuple[str, ...]]:
+    found = []
+    for key in BENCHMARKS:
+        one = find(key)
+        names = ", ".join(f"{name} (ambiguous)" if name in one.ambiguous else name for name in one.called)
+        prompt = one.prompt or "the protocol's"
+        found.append((key, one.source, prompt, one.reply, one.grader, str(one.samples), names or "–"))
+    return found
+
+
+if __name__ == "__main__":
+    for row in (COLUMNS, ("---",) * len(COLUMNS), *rows()):
+        print(f"| {' | '.join(row)} |")

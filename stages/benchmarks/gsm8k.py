@@ -1,0 +1,12 @@
+"""GSM8K's test set (Cobbe et al., arXiv 2110.14168), 1,319 problems."""
+
+from stages.benchmarks.base import BOXED, Benchmark
+
+BENCHMARK = Benchmark(
+    title="GSM8K",
+    source="gsm8k_test",
+    reply=BOXED,
+    grader="math_verify",
+    samples=1,
+    called=("GSM8K",),
+)
