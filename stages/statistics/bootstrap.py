@@ -1,8 +1,11 @@
 """Resampling of whole units, and the interquartile mean.
 
-Reduce first: draws of samples or of single runs understate what varies. A seed shifts all benchmarks together, so whole
-seeds are drawn: a stratified bootstrap over runs covers 0.84 instead of 0.95 at three seeds, 0.49 with such shifts. So
-the input is one number a (seed, benchmark), or one a problem, never single samples; that also keeps it small.
+Reduce first: the input is one number a (seed, benchmark), or one a problem, never single samples. Draws of samples or
+of single runs understate what varies, since a seed shifts all benchmarks together; so whole seeds are drawn.
+
+Simulated coverage of 95 % percentile intervals for the mean of seven benchmarks, three seeds, run sd 2.5: whole seeds
+0.77, single runs 0.86; with a shift of sd 1.5 that a seed gives to all benchmarks 0.75 and 0.65. Student's
+`seed_interval` covers 0.95 and 0.94: prefer it, and keep the bootstrap for many seeds or for problems.
 """
 
 import numpy as np
