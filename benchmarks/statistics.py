@@ -1,7 +1,8 @@
 """Time and peak memory of the bootstrap at full size: `.venv/train/bin/python -m benchmarks.statistics`.
 
-10,000 draws for 20 methods × 3 seeds × 7 benchmarks × 675 problems × 64 samples (bits drawn at random). Samples are reduced
-first, to one share a problem and to one score a (seed, benchmark): whole problems and whole seeds are drawn, not samples.
+10,000 draws for 20 methods × 3 seeds × 7 benchmarks × 675 problems × 64 samples (bits drawn at random). Samples are
+reduced first, to one share a problem and to one score a (seed, benchmark): whole problems and whole seeds are drawn,
+not samples.
 """
 
 import resource

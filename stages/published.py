@@ -1,8 +1,9 @@
-"""Prints published numbers: `python -m stages.published [--paper P] [--method M] [--model M] [--benchmark B] [--metric M]`.
+"""Prints published numbers: `python -m stages.published`.
 
-A filter takes one or more exact values, as they stand in `data/published/*.csv`. `--csv FILE`, `--markdown FILE` and
-`--latex FILE` write what is left, with all columns (CSV) or the printed ones; without any of them it is printed. LaTeX
-uses booktabs. Method keys are those of `stages/methods`, benchmark keys those of this suite.
+Filters: --paper, --method, --model, --benchmark, --metric. A filter takes one or more exact values, as they stand in
+`data/published/*.csv`. `--csv FILE`, `--markdown FILE` and `--latex FILE` write what is left, with all columns (CSV)
+or the printed ones; without any of them it is printed. LaTeX uses booktabs. Method keys are those of
+`stages/methods`, benchmark keys those of this suite.
 """
 
 import argparse

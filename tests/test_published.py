@@ -12,11 +12,11 @@ from stages.published import FOLDER, latex, main, markdown, select
 
 # The catalogue's names, for as long as the registry does not hold them.
 CATALOGUE = (
-    "grpo dapo dr_grpo rloo reinforce_pp reinforce_pp_baseline opo gpg gspo sapo cispo gmpo clip_cov kl_cov entropy_bonus"
-    " kl_penalty ada_ent_reg entropy_adv forking_tokens psr nsr w_reinforce unlikeliness gtpo grpo_s ce_gppo dcpo archer"
-    " cure clip_higher clip_lower clip_tighter clip_free rand_pos_clip adv_pos_only adv_neg_only steer par flexible"
-    " rloo_steer opo_steer entropic aent clip_b clip_v opefo cw_grpo hicra outcome_ucb outcome_batch nsr_rescue rlrt"
-    " random_reward"
+    "grpo dapo dr_grpo rloo reinforce_pp reinforce_pp_baseline opo gpg gspo sapo cispo gmpo clip_cov kl_cov"
+    " entropy_bonus kl_penalty ada_ent_reg entropy_adv forking_tokens psr nsr w_reinforce unlikeliness gtpo grpo_s"
+    " ce_gppo dcpo archer cure clip_higher clip_lower clip_tighter clip_free rand_pos_clip adv_pos_only"
+    " adv_neg_only steer par flexible rloo_steer opo_steer entropic aent clip_b clip_v opefo cw_grpo hicra"
+    " outcome_ucb outcome_batch nsr_rescue rlrt random_reward"
 ).split()
 KEYS = {*methods.METHODS, *getattr(methods, "NOT_IMPLEMENTED", CATALOGUE)}
 

@@ -1,4 +1,4 @@
-"""The schema of `data/published/`: `<paper>.csv`, one number a row, beside `<paper>.yaml`, what the paper says of itself."""
+"""The schema of `data/published/`: a number a row in `<paper>.csv`, what the paper says of itself in `<paper>.yaml`."""
 
 import csv
 from collections.abc import Collection
@@ -112,7 +112,7 @@ def load(folder: Path, methods: Collection[str]) -> pd.DataFrame:
     """All rows of `folder`, in the order of its files.
 
     The table has the columns of `Row`, and from the paper's YAML `protocol` (None if not published), `runs` (how many
-    training runs the value is the mean of) and, for an average, `of` (the printed names of its columns, joined by "; ").
+    training runs the value is the mean of) and, for an average, `of` (its columns' printed names, joined by "; ").
     Empty is None for texts, NaN for numbers. `methods`: the keys a row may name. InputError names file, line and field
     of the first thing wrong.
     """

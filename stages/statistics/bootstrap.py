@@ -1,8 +1,11 @@
 """Resampling of whole units, and the interquartile mean.
 
-Reduce first: draws of samples or of single runs understate what varies. A seed shifts all benchmarks together, so whole
-seeds are drawn: a stratified bootstrap over runs covers 0.84 instead of 0.95 at three seeds, 0.49 with such shifts. So the
-input is one number a (seed, benchmark), or one a problem, never single samples; that also keeps it small.
+Reduce first: the input is one number a (seed, benchmark), or one a problem, never single samples. Draws of samples or
+of single runs understate what varies, since a seed shifts all benchmarks together; so whole seeds are drawn.
+
+Simulated coverage of 95 % percentile intervals for the mean of seven benchmarks, three seeds, run sd 2.5: whole seeds
+0.77, single runs 0.86; with a shift of sd 1.5 that a seed gives to all benchmarks 0.75 and 0.65. Student's
+`seed_interval` covers 0.95 and 0.94: prefer it, and keep the bootstrap for many seeds or for problems.
 """
 
 import numpy as np
@@ -33,7 +36,8 @@ def bootstrap_means(values: ArrayLike, draws: int, seed: int) -> np.ndarray:
 
 
 def interquartile_mean(values: ArrayLike) -> np.ndarray:
-    """The mean of the middle half of the last axis (Agarwal et al. 2021, arXiv 2108.13264). Secondary; five or more seeds.
+    """The mean of the middle half of the last axis (Agarwal et al. 2021, arXiv 2108.13264). Secondary: wants five
+    seeds.
 
     [..., runs] -> [...]; a quarter of the runs, rounded down, is cut at either end.
     """
@@ -41,7 +45,10 @@ def interquartile_mean(values: ArrayLike) -> np.ndarray:
 
 
 def bootstrap_iqm(scores: ArrayLike, draws: int, seed: int) -> np.ndarray:
-    """Interquartile means over (seed, benchmark) of resampled whole seeds: [methods, seeds, benchmarks] -> [draws, methods]."""
+    """Interquartile means over (seed, benchmark) of resampled whole seeds.
+
+    [methods, seeds, benchmarks] -> [draws, methods].
+    """
     array = np.asarray(scores, dtype=float)
     if array.ndim != 3 or array.size == 0 or not np.isfinite(array).all():
         raise ValueError(f"expected finite scores [methods, seeds, benchmarks], not shape {array.shape} or NaN")
@@ -51,6 +58,6 @@ def bootstrap_iqm(scores: ArrayLike, draws: int, seed: int) -> np.ndarray:
 
 
 def percentile_interval(draws: ArrayLike, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """(low, high) of [draws, ...]. With three seeds it is too narrow: it cannot reach beyond the best and worst seed."""
+    """(low, high) of [draws, ...]. Too narrow for three seeds: it cannot reach beyond the best and worst."""
     low, high = np.quantile(np.asarray(draws), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high

@@ -1,7 +1,8 @@
 """Intervals for scores and for gains, and the variances they are made of.
 
-Shapes: `means` is [..., seeds], the score of each training seed; `scores` is [methods, seeds], rows in any fixed order and
-a column the same seed for all. Any unit (share or points); an interval has the unit of its input. NaN raises ValueError.
+Shapes: `means` is [..., seeds], the score of each training seed; `scores` is [methods, seeds], rows in any fixed
+order and a column the same seed for all. Any unit (share or points): an interval has that of its input. NaN raises
+ValueError.
 """
 
 from typing import NamedTuple
@@ -41,9 +42,9 @@ def pool_seeds(scores: ArrayLike) -> Pooled:
 def pool_gains(scores: ArrayLike) -> Pooled:
     """The variance of a gain between two methods of the same seed, pooled over all pairs of methods.
 
-    `scores` [methods, seeds], both >= 2. With m_is = method_i + seed_s + e_is a gain has the variance 2 var(e), and var(e)
-    is the residual mean square of the two-way layout without replication, (M - 1)(S - 1) degrees of freedom. What a
-    seed does to all methods cancels. With two methods this is the paired t-test's variance.
+    `scores` [methods, seeds], both >= 2. With m_is = method_i + seed_s + e_is a gain has the variance 2 var(e), and
+    var(e) is the residual mean square of the two-way layout without replication, (M - 1)(S - 1) degrees of freedom.
+    What a seed does to all methods cancels. With two methods this is the paired t-test's variance.
     """
     table = _finite(scores, 2)
     methods, seeds = table.shape
@@ -87,9 +88,9 @@ def gain_interval(
 def question_interval(scores: ArrayLike, level: float = 0.95) -> Interval:
     """New questions: an interval for the mean score on the population that these problems were drawn from.
 
-    SE = √(C/(C-1) · Σ_i (Σ_j (x_ij - x̄))²) / N, clustered by problem (Miller 2024, arXiv 2411.00640), C problems, N = all
-    samples; quantile of t with C - 1 degrees. `scores` [problems, samples a problem]; samples of several seeds of one
-    method may stand side by side. ValueError for fewer than two problems.
+    SE = √(C/(C-1) · Σ_i (Σ_j (x_ij - x̄))²) / N, clustered by problem (Miller 2024, arXiv 2411.00640), C problems, N =
+    all samples; quantile of t with C - 1 degrees. `scores` [problems, samples a problem]; samples of several seeds of
+    one method may stand side by side. ValueError for fewer than two problems.
     """
     table = _finite(scores, 2)
     problems = table.shape[0]

@@ -14,9 +14,9 @@ def power(
     """The chance that the two-sided t-test finds a true `difference` (same unit as `sd`).
 
     SE² = sd² (1/seeds + 1/other_runs): `other_runs` is how many runs the other number is the mean of: 1 for a published
-    number of one run, `seeds` for another method without pairing, infinity for a known value. For a gain paired by seed,
-    `sd` is that of the gain. The variance is pooled over `methods`, so the test has methods (seeds - 1) degrees of
-    freedom; noncentral t distribution.
+    number of one run, `seeds` for another method without pairing, infinity for a known value. For a gain paired by
+    seed, `sd` is that of the gain. The variance is pooled over `methods`, so the test has methods (seeds - 1) degrees
+    of freedom; noncentral t distribution.
     """
     if seeds < 2 or sd <= 0:
         raise ValueError(f"power needs two or more seeds and sd > 0, not {seeds} and {sd}")

@@ -21,8 +21,8 @@ WIDTH, WIDTH_OF_SMALL_SETS = 3.0, 7.0  # points
 
 Differences = Callable[[Any, Any, str | None], list[Difference]]
 COLUMNS = (
-    "headline quantity paper table method variant benchmark metric k published evidence ours difference half_width seeds"
-    " verdict reason kind p"
+    "headline quantity paper table method variant benchmark metric k published evidence ours difference half_width"
+    " seeds verdict reason kind p"
 ).split()
 
 
@@ -49,7 +49,7 @@ def compare(
 
     `scores`: method, seed, benchmark, metric (avg, pass), k, value in points; one row a run, benchmark, metric and k.
     `published`: `stages.publications.schema.load`. `model` and `train_data` are spelt as there. `ours`: our protocol in
-    force, `protocols`: all by name. `variants`: method -> which form of it ours is; absent means the papers' main setting.
+    force, `protocols`: all by name. `variants`: method -> which form of it ours is; absent means the main setting.
     Columns: `COLUMNS`; `verdict` is the text, `kind` one of judge.KINDS, `p` before Holm. Gains are paired by seed.
     InputError: a score that is NaN, doubled or missing, or has two k.
     """
@@ -86,7 +86,7 @@ def protocol_diffs(
     protocols: Mapping[str, Any],
     differences: Differences | None = None,
 ) -> pd.DataFrame:
-    """Field by field, where ours and a paper's protocol differ or cannot be compared: one row a paper, benchmark and field.
+    """Where ours and a paper's protocol differ or cannot be compared: one row a paper, benchmark and field.
 
     For the papers that print this setting, and those of `benchmarks` that they print. Columns: paper, benchmark, field,
     ours, theirs, known. A paper without a protocol has one row, field `protocol`, benchmark empty.

@@ -70,8 +70,8 @@ def judge(
 
     `ours` [seeds] in points; `published_sd` the printed standard deviation over runs, None if none is printed (then
     ours stands for it); `published_runs` how many runs the published value is the mean of (None: one); `pooled_sd` our
-    standard deviation over seeds, pooled over methods, and its `degrees`; `width` the widest half-interval in points that
-    may be called a reproduction. A field that one side does not state decides nothing; the reason names it.
+    standard deviation over seeds, pooled over methods, and its `degrees`; `width` the widest half-interval in points
+    that may be called a reproduction. A field that one side does not state decides nothing; the reason names it.
     """
     seeds = len(ours)
     unstated = sorted({difference.field for difference in differences if not difference.known})
@@ -111,7 +111,7 @@ def judge(
 
 
 def after_holm(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The same verdicts as one family: a `not reproduced` that Holm's correction does not keep becomes `inconclusive`."""
+    """The verdicts as one family: a `not reproduced` that Holm's correction does not keep becomes `inconclusive`."""
     tested = [verdict.p for verdict in verdicts if verdict.p is not None]
     if not tested:
         return list(verdicts)

@@ -121,7 +121,7 @@ def _gain(method: Question, grpo: Question) -> Question:
 
 
 def _grpo(row: Any, asked: pd.DataFrame) -> Any | None:
-    """The row of GRPO that a method's row is to be set against: the same variant, else the main setting, else the only one."""
+    """GRPO's row to set a method's row against: the same variant, else the main setting, else the only one."""
     place = "paper table benchmark_as_printed metric k metric_as_printed".split()
     rows = asked[(asked["method"] == "grpo") & _same(asked, row, place)]
     for variant in (row.variant, None):
