@@ -23,6 +23,7 @@ from verl.trainer.ppo import core_algos
 from verl.utils.torch_functional import entropy_from_logits, logprobs_from_logits
 from verl.workers.config import FSDPActorConfig
 
+from stages.backend.loss import CHUNK
 from stages.files import write_text
 from stages.methods import METHODS, build, class_of
 from stages.methods.base import Method, Progress, Update
@@ -31,7 +32,7 @@ from stages.surrogate.catalogue import describe
 from stages.surrogate.logits import chunked
 from stages.surrogate.survey import survey
 
-RESPONSES, CHUNK = 16, 1024
+RESPONSES = 16
 DOCUMENT = Path("docs/cost.md")
 
 
@@ -143,6 +144,25 @@ def method_loss(method: Method, update: Update, logits: Tensor) -> None:
     total = aggregate(loss, kept, method.settings.aggregation, int(kept.sum()), RESPONSES, kept.shape[1])
     leaves = [update.log_prob, update.entropy] + ([leaf] if method.uses_logits else [])
     torch.autograd.grad(total, leaves, allow_unused=True)
+
+
+def one_micro_batch(method: Method, logits: Tensor, token_ids: Tensor) -> None:
+    """One micro-batch of two responses from logits to their gradient, in the order of verl's engine."""
+    shape = (2, len(token_ids) // 2)
+    entropy = entropy_from_logits(logits)
+    terms = chunked(method.logit_terms, logits, CHUNK) if method.uses_logits else {}
+    log_prob = logprobs_from_logits(logits, token_ids)
+    mask = torch.ones(shape, dtype=torch.bool)
+    update = Update(
+        response_mask=mask, token_ids=token_ids.view(shape), rewards=torch.tensor([0.0, 1.0]),
+        correct=torch.tensor([False, True]), old_log_prob=log_prob.detach().view(shape),
+        old_entropy=entropy.detach().view(shape), group=torch.zeros(2, dtype=torch.long), index=torch.arange(2),
+        progress=Progress(1, 10, method.initial_state()), log_prob=log_prob.view(shape), entropy=entropy.view(shape),
+        advantages=torch.tensor([[-1.0], [1.0]]).expand(shape), mask=mask,
+        logit_terms={name: value.view(shape) for name, value in terms.items()},
+    )  # fmt: skip
+    loss, _ = method.token_loss(survey(method, update))
+    loss.mean().backward()
 
 
 if __name__ == "__main__":
