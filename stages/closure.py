@@ -6,11 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Rooms that watch and report a run but cannot change what it writes: no run is repeated for them.
-WITHOUT_EFFECT = {"stages.progress", "stages.supervise"}
+WITHOUT_EFFECT = {"stages.progress", "stages.supervise", "stages.datasets.audit", "stages.datasets.mirror"}
 # What a module loads by path or starts as a process, which no import statement shows.
 BESIDE = {
     "stages.backend.config": ["stages/backend/agent_loops.yaml"],
-    "stages.datasets.fetch": ["data/sources.yaml"],
+    "stages.datasets.sources": ["data/sources.yaml"],
     "stages.graders.sandbox": ["stages/graders/harness.py"],
 }
 
