@@ -6,12 +6,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Rooms that watch and report a run but cannot change what it writes: no run is repeated for them.
-WITHOUT_EFFECT = {"stages.progress", "stages.supervise"}
+WITHOUT_EFFECT = {"stages.progress", "stages.supervise", "stages.datasets.audit", "stages.datasets.mirror"}
 REGISTRIES = {Path("stages/methods/__init__.py"), Path("stages/benchmarks/__init__.py")}
 # What a module loads by path or starts as a process, which no import statement shows.
 BESIDE = {
     "stages.backend.config": ["stages/backend/agent_loops.yaml"],
-    "stages.datasets.fetch": ["data/sources.yaml"],
+    "stages.datasets.sources": ["data/sources.yaml"],
     "stages.graders.sandbox": [
         f"stages/graders/inside/{name}.py" for name in ("connection", "supervisor", "values", "worker")
     ],

@@ -27,10 +27,40 @@ class Lab(Section):
     test_per_level: PositiveInt
 
 
+class Subset(Section):
+    """Part of a training set: `prompts` of it at random, or the `largest` of its `clusters`."""
+
+    of: str
+    by: Literal["random", "clusters"]
+    prompts: PositiveInt | None = None
+    clusters: PositiveInt | None = None
+    largest: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _sized(self) -> "Subset":
+        wanted = {"random": ["prompts"], "clusters": ["clusters", "largest"]}[self.by]
+        if wanted != [name for name in ("prompts", "clusters", "largest") if getattr(self, name) is not None]:
+            raise ValueError(f"by {self.by} takes {' and '.join(wanted)}, and nothing else")
+        if self.by == "clusters" and self.largest > self.clusters:
+            raise ValueError(f"largest ({self.largest}) cannot be more than clusters ({self.clusters})")
+        return self
+
+
 class Data(Section):
     training: list[str] = Field(min_length=1)
+    variant: Literal["as_released", "decontaminated"] = Field("decontaminated", description="of training sets")
     prompt: str = Field(description="template of the training problems, a key of stages.evaluation.PROMPTS")
+    subsets: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Subset] = {}
     lab: Lab | None = None
+
+    @model_validator(mode="after")
+    def _subsets_of_training_sets(self) -> "Data":
+        for name, subset in self.subsets.items():
+            if subset.of not in self.training:
+                raise ValueError(f"subsets.{name}.of: {subset.of!r} is not in training {self.training}")
+            if name in self.training:
+                raise ValueError(f"subsets.{name}: a training set has that name; choose another")
+        return self
 
 
 class Model(Section):
@@ -161,8 +191,10 @@ class Params(Section):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 raise ValueError(f"{field}: {values} repeats an entry; every run is declared once")
-        if self.train.dataset not in self.data.training:
-            raise ValueError(f"train.dataset: {self.train.dataset!r} is not in data.training {self.data.training}")
+        if self.train.dataset not in [*self.data.training, *self.data.subsets]:
+            known = f"data.training {self.data.training}"
+            known += f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
+            raise ValueError(f"train.dataset: {self.train.dataset!r} is not in {known}")
         for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
             if template is not None and template not in PROMPTS:
                 raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")

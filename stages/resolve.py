@@ -40,11 +40,21 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
             "prepare",
             {
                 "training": params.data.training,
+                "variant": params.data.variant,
                 "benchmarks": list(protocol.samples),
                 "benchmark_sources": {name: find(name).source for name in protocol.samples},
                 "benchmark_settings": benchmark_settings(params),
                 "prompt": params.data.prompt,
                 "lab": params.data.lab.model_dump() if params.data.lab else None,
+            },
+        ),
+        "subset": plan(
+            "subset",
+            {
+                "subsets": {name: subset.model_dump() for name, subset in params.data.subsets.items()},
+                "dtype": params.backend.dtype,
+                "platform": params.backend.platform,
+                "threads": params.backend.threads,
             },
         ),
         "model": plan("model", {**params.model.model_dump(), "dtype": params.backend.dtype}),
@@ -97,6 +107,7 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
             "method": name,
             "method_settings": methods[name],
             "train": params.train.model_dump(),
+            "training_folder": "subsets" if params.train.dataset in params.data.subsets else "data/train",
             "backend": backend,
         }
         written[f"train/{run}"] = plan(

@@ -31,7 +31,9 @@ def main(arguments: list[str]) -> None:
     plan = read_json(results / "plan" / "train" / f"{run}.json")
     train, backend = plan["settings"]["train"], plan["settings"]["backend"]
     versions = assert_versions(backend["platform"])
-    data = _existing(results / "data" / "train" / f"{train['dataset']}.parquet", f"dvc repro prepare@{profile}")
+    folder = plan["settings"]["training_folder"]
+    maker = "subset" if folder == "subsets" else "prepare"
+    data = _existing(results / folder / f"{train['dataset']}.parquet", f"dvc repro {maker}@{profile}")
     model = _existing(results / "model", f"dvc repro model@{profile}")
 
     identity = hashlib.sha256(
