@@ -209,6 +209,9 @@ class Params(Section):
                 raise ValueError(f"models: {name!r} is the name of a run; choose another, such as released-{name}")
         if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
+        laboratory = self.data.lab or self.model.source == "lab" or self.evaluation.protocol == "laboratory"
+        if self.published and laboratory:
+            raise ValueError("published: results of the laboratory are never compared with published numbers; remove it")
         return self
 
     def method_of(self, name: str) -> tuple[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from stages.files import InputError, output_folder, sha256, write_json
 from stages.params import Params, load
 from stages.protocol_in_force import benchmark_settings, departures, protocol_in_force
 from stages.protocols import SAMPLING
+from stages.published import check_setting, load_published
 from stages.stage import run_stage
 
 LOCKS = {"train": {"cpu": "locks/train.lock", "cuda": "locks/gpu.lock"}, "eval": "locks/eval.lock"}
@@ -60,6 +61,7 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         "sample": plan(
             "sample",
             {
+                "protocol": protocol.asked_by,
                 "samples": protocol.samples,
                 "prompts": protocol.prompts,
                 **{name: getattr(protocol, name) for name in SAMPLING},
@@ -130,6 +132,8 @@ def main(arguments: list[str]) -> None:
             f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; "
             "cp profiles/<name>.yaml params.yaml"
         )
+    if params.published:
+        check_setting(load_published(), params.published.model, params.published.train_data)
     with output_folder(Path("results") / params.profile / "plan") as folder:
         for name, content in plans(params).items():
             write_json(folder / f"{name}.json", content)

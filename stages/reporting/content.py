@@ -10,7 +10,7 @@ from stages.reporting.numbers import number
 from stages.reporting.price import price_section
 from stages.reporting.published import Comparison
 from stages.reporting.scores import scores_section
-from stages.reporting.tables import REFERENCE
+from stages.reporting.gains import REFERENCE
 from stages.reporting.training import schedule, training
 from stages.reporting.trust import trust
 from stages.reporting.verdicts import verdicts_section

@@ -7,7 +7,7 @@ import pandas as pd
 
 from stages.reporting.load import Results
 from stages.reporting.published import Comparison
-from stages.reporting.tables import REFERENCE
+from stages.reporting.gains import REFERENCE
 
 CLASSES = {
     "entropy_style": "first token (style)",

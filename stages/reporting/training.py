@@ -5,7 +5,7 @@ from stages.reporting.blocks import Picture, Section, Table, Text
 from stages.reporting.datasets import CLASSES, own_columns
 from stages.reporting.load import Results
 from stages.reporting.numbers import number
-from stages.reporting.tables import REFERENCE
+from stages.reporting.gains import REFERENCE
 
 
 def training(results: Results) -> Section:

@@ -6,7 +6,7 @@ from stages.reporting.blocks import Picture, Section, Table, Text
 from stages.reporting.load import Results
 from stages.reporting.numbers import MISSING, number, printed, signed
 from stages.reporting.published import Comparison
-from stages.reporting.tables import REFERENCE
+from stages.reporting.gains import REFERENCE
 
 # PAR's and Flexible's schedules follow the run; what they became has to be looked up.
 SCALED = {
