@@ -1,46 +1,32 @@
-"""What prepare writes: the laboratory's problems, and every real source if a mirror of the pinned files is at hand."""
+"""What prepare writes: the laboratory's problems, and real sets out of a small mirror, in both variants."""
 
-import gzip
-import hashlib
 import json
 import os
 import random
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
 from stages.boxes import last_box
-from stages.datasets import fetch as fetching
-from stages.datasets.fetch import Source, fetch, load_sources
-from stages.datasets.readers import READERS, clean, read
 from stages.files import InputError, read_json, read_jsonl, sha256
 from stages.lab import problems as lab
 from stages.prepare import prepare
 from stages.rewards import judge
+from tests.small_mirror import FIXTURES, ROOT, small_mirror
 
-ROOT = Path(__file__).resolve().parents[1]
-MIRROR = Path(os.environ.get("MIRROR") or ROOT.parent / "shared" / "mirror")
-with_mirror = pytest.mark.skipif(not MIRROR.is_dir(), reason="no mirror of the pinned files: set MIRROR to its folder")
-
+MIRROR = os.environ.get("MIRROR")
 LAB = {"families": ["sum", "code"], "train_per_level": 30, "test_per_level": 6}
-SMOKE = {"training": ["lab"], "benchmarks": ["lab_sum", "lab_chain", "lab_code"], "prompt": "plain", "lab": LAB}
-# source -> (problems, rows dropped by reason)
-EXPECTED = {
-    "dapo_math_17k": (16903, {"conflicting golds": 30, "duplicate": 983, "no question": 1}),
-    "math_train_7500": (7496, {"duplicate": 2, "empty gold": 2}),
-    "math_test_5000": (5000, {}),
-    "math500": (500, {}),
-    "aime24": (30, {"duplicate": 930}),
-    "aime25": (30, {}),
-    "amc23_40": (40, {}),
-    "amc_83": (83, {}),
-    "minerva_math": (272, {}),
-    "olympiadbench_675": (675, {}),
-    "gsm8k_train": (7473, {}),
-    "gsm8k_test": (1319, {}),
-    "humaneval": (164, {}),
+SMOKE = {
+    "training": ["lab"],
+    "benchmarks": ["lab_sum", "lab_chain", "lab_code"],
+    "prompt": "plain",
+    "variant": "decontaminated",
+    "lab": LAB,
 }
 
 
@@ -154,243 +140,125 @@ def test_too_many_problems_and_unknown_names_are_explained(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# Fetching
+# Real sets
 
-
-def pinned(content, path="data.jsonl", **more):
-    fields = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "rows": 2, "reader": "aime25"}
-    fields |= more
-    return Source(
-        name="tiny", repo="owner/name", commit="0" * 40, path=path, licence="MIT", redistribution="yes", **fields
-    )
-
-
-CONTENT = b'{"problem": "1+1", "answer": "2"}\n{"problem": "1+2", "answer": "033"}\n'
-SETTINGS = {"training": ["tiny"], "benchmarks": ["tiny"], "prompt": "plain", "lab": None}
-
-
-def mirror_of(folder, source, content):
-    folder.mkdir(exist_ok=True)
-    (folder / source.sha256).write_bytes(content)
-    return folder
-
-
-def assert_refused(tmp_path, source, mirror, message):
-    before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(InputError, match=message) as caught:
-        prepare(SETTINGS, 1, tmp_path / "data", mirror, {"tiny": source})
-    assert "tiny" in str(caught.value) and "\n" not in str(caught.value)
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_prepared_from_a_mirror_with_a_manifest(tmp_path):
-    source = pinned(CONTENT)
-    prepare(SETTINGS, 1, tmp_path / "data", mirror_of(tmp_path / "mirror", source, CONTENT), {"tiny": source})
-    assert eval_rows(tmp_path / "data", "tiny") == [
-        {"id": "tiny-0000", "problem": "1+1", "answer": "2", "source": "tiny"},
-        {"id": "tiny-0001", "problem": "1+2", "answer": "33", "source": "tiny"},
-    ]
-    manifest = read_json(tmp_path / "data" / "manifest.json")
-    assert list(manifest) == ["eval/tiny.jsonl", "train/tiny.parquet"]
-    for name, entry in manifest.items():
-        assert entry["sha256"] == sha256(tmp_path / "data" / name)
-        assert entry["source_sha256"] == source.sha256
-        assert (entry["rows_in"], entry["rows_out"]) == (2, 2)
-        assert entry["mended"] == {"gold not a plain integer": 1}
-        assert entry["licence"] == "MIT"
-    assert str(tmp_path) not in json.dumps(manifest)
-
-
-def test_wrong_checksum_in_the_mirror_writes_nothing(tmp_path):
-    source = pinned(CONTENT)
-    mirror = mirror_of(tmp_path / "mirror", source, CONTENT + b" ")
-    assert_refused(tmp_path, source, mirror, "wrong checksum.*replace it in MIRROR")
-
-
-def test_file_missing_from_the_mirror_writes_nothing(tmp_path):
-    assert_refused(tmp_path, pinned(CONTENT), tmp_path / "nowhere", "MIRROR has no file [0-9a-f]{64}; put https://")
-
-
-@pytest.mark.parametrize(
-    ("content", "path", "message"),
-    [
-        (CONTENT[:-12], "data.jsonl", "row 2 is torn"),
-        (CONTENT.replace(b'"answer": "2"', b'"result": "2"'), "data.jsonl", "row 1 is torn or of another kind.*answer"),
-        (CONTENT.replace(b'"033"', b"33"), "data.jsonl", "row 2 is torn or of another kind"),
-        (CONTENT.replace(b'"2"', b'"two"'), "data.jsonl", "row 1 is torn or of another kind"),
-        (CONTENT + CONTENT, "data.jsonl", "4 rows, not 2"),
-        (gzip.compress(CONTENT)[:-20], "data.jsonl.gz", "the file is torn"),
-        (CONTENT, "data.parquet", "the file is torn"),
-    ],
-)
-def test_torn_file_writes_nothing(tmp_path, content, path, message):
-    source = pinned(content, path)
-    assert_refused(tmp_path, source, mirror_of(tmp_path / "mirror", source, content), message)
-
-
-def test_error_leaves_an_earlier_output_as_it_was(tmp_path):
-    source = pinned(CONTENT)
-    prepare(SETTINGS, 1, tmp_path / "data", mirror_of(tmp_path / "mirror", source, CONTENT), {"tiny": source})
-    assert_refused(tmp_path, source, tmp_path / "nowhere", "MIRROR has no file")
-
-
-def test_fetched_once_then_taken_from_the_cache(tmp_path, monkeypatch):
-    source, served = pinned(CONTENT), tmp_path / "served"
-    served.write_bytes(CONTENT)
-    monkeypatch.setattr(fetching, "ADDRESS", served.as_uri())
-    assert fetch(source, cache=tmp_path / "cache") == CONTENT
-    served.unlink()
-    assert fetch(source, cache=tmp_path / "cache") == CONTENT
-    (tmp_path / "cache" / source.sha256).write_bytes(b"damaged")
-    with pytest.raises(InputError, match="source tiny: wrong checksum.*delete"):
-        fetch(source, cache=tmp_path / "cache")
-
-
-def test_no_network_or_another_file_at_the_address_keeps_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "ADDRESS", (tmp_path / "served").as_uri())
-    with pytest.raises(InputError, match="source tiny: cannot fetch file:.*set MIRROR"):
-        fetch(pinned(CONTENT), cache=tmp_path / "cache")
-    (tmp_path / "served").write_bytes(CONTENT + b"\n")
-    with pytest.raises(InputError, match="source tiny: wrong checksum"):
-        fetch(pinned(CONTENT), cache=tmp_path / "cache")
-    assert not (tmp_path / "cache").exists()
-
-
-def test_address_is_pinned_by_commit():
-    source = load_sources(ROOT / "data" / "sources.yaml")["aime25"]
-    assert source.address.startswith(f"https://raw.githubusercontent.com/{source.repo}/{source.commit}/")
-
-
-def test_table_names_existing_readers_and_asserts_no_unchecked_licence():
-    for source in load_sources(ROOT / "data" / "sources.yaml").values():
-        assert source.reader in READERS
-        assert "from memory" not in source.licence + source.redistribution
-    with pytest.raises(InputError, match="absent.yaml is missing"):
-        load_sources(Path("absent.yaml"))
-
-
-def test_wrong_field_of_the_table_is_named(tmp_path):
-    for content, message in (
-        ("tiny: {sha256: abc}\n", "sources.yaml: tiny.sha256: "),
-        ("tiny: {sha: abc}\n", "sources.yaml: tiny.sha256: field required"),
-        ("tiny\n", "sources.yaml: every entry must be a name with fields"),
-        ("{", "sources.yaml is not YAML"),
-    ):
-        (tmp_path / "sources.yaml").write_text(content)
-        with pytest.raises(InputError, match=message):
-            load_sources(tmp_path / "sources.yaml")
-
-
-# Cleaning
-
-
-def test_defects_are_dropped_by_reason():
-    def row(problem, answer):
-        return {"id": 0, "problem": problem, "answer": answer}
-
-    cleaned = clean(
-        [
-            row("What is  1+1?", "2"),
-            row("what is 1+1?", "2"),
-            row("What is 2+2?", "4"),
-            row("What is 2 + 2?", "5"),
-            row("A third?", "\\frac13"),
-            row("a third?", "\\dfrac{1}{3}"),
-            row("Nothing?", ""),
-            row("$\\frac{2020}{6063}$", "8083"),
-            row("Of $x^k$ with $k<0$?", "a"),
-            row("Of $x^k$ with $k>0$?", "b"),
-        ]
-    )
-    assert [r["answer"] for r in cleaned.rows] == ["2", "\\frac13", "a", "b"]
-    assert cleaned.dropped == {"duplicate": 2, "conflicting golds": 2, "empty gold": 1, "no question": 1}
-
-
-def test_math_answer_is_the_last_box_of_the_solution():
-    def answer(solution):
-        gold = {"ground_truth": {"solution": solution}}
-        return READERS["math"]({"level": "Level 3", "prompt": [{"content": "?"}], "reward_model": gold})["answer"]
-
-    assert answer(r"First \boxed{1}, then $\boxed{\frac{1}{2}}$.") == r"\frac{1}{2}"
-    assert answer(r"So $x = \boxed 9$.") == "9"
-    assert answer(r"There are $\boxed{}$ primes.") == ""
-
-
-# The pinned files
+TRAINING = ["dapo_math_17k", "steer_dapo_math_17k", "math_train_7500", "math_train_12k", "gsm8k_train"]
+REAL = {"training": TRAINING, "benchmarks": ["math500", "amc23_40"], "prompt": "boxed", "lab": None}
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("real") / "data"
-    training = ["dapo_math_17k", "math_train_7500", "gsm8k_train"]
-    settings = {"training": training, "benchmarks": [n for n in EXPECTED if n not in training], "prompt": "boxed"}
-    prepare({**settings, "lab": None}, 1, folder, MIRROR, load_sources(ROOT / "data" / "sources.yaml"))
-    return folder
+def prepared(tmp_path_factory):
+    """Variant -> its data folder."""
+    folder = tmp_path_factory.mktemp("real")
+    sources = small_mirror(folder / "mirror")
+    for variant in ("as_released", "decontaminated"):
+        prepare({**REAL, "variant": variant}, 1, folder / variant, folder / "mirror", sources)
+    return {variant: folder / variant for variant in ("as_released", "decontaminated")}
 
 
-def test_every_source_of_the_table_is_expected_here():
-    assert set(load_sources(ROOT / "data" / "sources.yaml")) == set(EXPECTED)
+def prompts(folder, name):
+    return [row["prompt"][0]["content"] for row in train_rows(folder, name)]
 
 
-@with_mirror
-@pytest.mark.parametrize("name", EXPECTED)
-def test_rows_of_each_source(real, name):
-    manifest = read_json(real / "manifest.json")
-    (entry,) = [entry for entry in manifest.values() if entry["source"] == name]
-    assert (entry["rows_out"], entry["dropped"]) == EXPECTED[name]
-    assert entry["rows_in"] == entry["rows_out"] + sum(entry["dropped"].values())
+def test_as_released_trains_on_the_files_own_rows(prepared):
+    content = [row["prompt"][0]["content"] for row in FIXTURES["dapo"]]
+    sentence = " Let's think step by step and output the final answer within \\boxed{}."
+    assert prompts(prepared["as_released"], "dapo_math_17k") == [text + sentence for text in content]
+    own = [row["prompt"][0]["content"] for row in FIXTURES["steer_training"]]
+    assert prompts(prepared["as_released"], "steer_dapo_math_17k") == own
+    manifest = read_json(prepared["as_released"] / "manifest.json")
+    assert manifest["train/dapo_math_17k.parquet"]["dropped"] == {}
+    assert manifest["train/steer_dapo_math_17k.parquet"]["prompt"] == "the file's own"
+    assert manifest["train/math_train_7500.parquet"]["dropped"] == {"empty gold": 1}
 
 
-@with_mirror
-def test_every_evaluation_line_has_its_keys_and_a_stable_id(real):
-    for path in sorted((real / "eval").glob("*.jsonl")):
-        lines = list(read_jsonl(path))
-        for line in lines:
-            assert line["problem"].strip() and line["answer"].strip() and line["source"] == path.stem
-        assert len({line["id"] for line in lines}) == len(lines)
-    assert eval_rows(real, "humaneval")[0]["id"] == "HumanEval/0"
-    assert eval_rows(real, "aime25")[29]["id"] == "aime25-0029"
-    assert {line["level"] for line in eval_rows(real, "math500")} == {1, 2, 3, 4, 5}
+def test_decontaminated_is_mended_distinct_and_holds_no_evaluation_problem(prepared):
+    manifest = read_json(prepared["decontaminated"] / "manifest.json")
+    assert manifest["train/dapo_math_17k.parquet"]["dropped"] == {
+        "conflicting golds": 2, "duplicate": 1, "no question": 1, "stands in an evaluation set": 3
+    }  # fmt: skip
+    texts = prompts(prepared["decontaminated"], "dapo_math_17k")
+    assert len(texts) == 3 and not any("final_answer" in text or "Mara" in text for text in texts)
+    assert not any("Remember" in text for text in prompts(prepared["decontaminated"], "steer_dapo_math_17k"))
 
 
-@with_mirror
-def test_no_problem_of_dapo_stands_twice_or_carries_another_prompt(real):
-    rows = train_rows(real, "dapo_math_17k")
-    problems = ["".join(row["prompt"][0]["content"].split()).lower() for row in rows]
-    assert len(set(problems)) == len(problems)
-    assert not any("final_answer" in problem for problem in problems)
-    assert all(re.fullmatch(r"-?\d+", row["reward_model"]["ground_truth"]) for row in rows)
+def test_the_twelve_thousand_are_all_of_math_but_math500(prepared):
+    entry = read_json(prepared["as_released"] / "manifest.json")["train/math_train_12k.parquet"]
+    assert entry["dropped"] == {"stands in math500": 1, "empty gold": 1}
+    assert (entry["rows_in"], entry["rows_out"]) == (6, 4)
+    assert set(entry["source_sha256"]) == set(entry["address"]) == {"math_train_7500", "math_test_5000"}
+    rows = train_rows(prepared["as_released"], "math_train_12k")
+    assert [row["extra_info"]["level"] for row in rows] == [2, 2, 2, None]
+    assert [row["extra_info"]["id"] for row in rows][-1] == "math_test_5000-0001"
 
 
-@with_mirror
-def test_golds_of_competitions_are_plain_integers(real):
-    for name in ("aime24", "aime25", "amc23_40", "amc_83"):
-        for line in eval_rows(real, name):
-            assert line["answer"] == str(int(line["answer"]))
+def test_counts_add_up_and_every_file_is_described(prepared):
+    for folder in prepared.values():
+        manifest = read_json(folder / "manifest.json")
+        written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        assert written == {*manifest, "manifest.json", "contamination.csv"}
+        for name, entry in manifest.items():
+            assert entry["sha256"] == sha256(folder / name)
+            assert entry["rows_in"] == entry["rows_out"] + sum(entry["dropped"].values())
+        assert str(folder.parent) not in json.dumps(manifest)
 
 
-@with_mirror
-def test_humaneval_solutions_pass_their_own_tests(real):
-    for line in eval_rows(real, "humaneval")[:20]:
-        exec(line["prompt"] + line["answer"] + "\n" + line["tests"], {})
+def test_evaluation_sets_and_the_report_on_contamination_are_those_of_both_variants(prepared):
+    for name in ("eval/math500.jsonl", "eval/amc23_40.jsonl", "contamination.csv"):
+        assert sha256(prepared["as_released"] / name) == sha256(prepared["decontaminated"] / name)
 
 
-@with_mirror
-def test_the_larger_amc_contains_the_smaller(real):
-    smaller, larger = ({line["problem"] for line in eval_rows(real, name)} for name in ("amc23_40", "amc_83"))
-    assert len(smaller & larger) == 40
+def test_same_input_gives_the_same_bytes_in_another_process(prepared, tmp_path):
+    """Hashes of text differ between processes, and with them the order of a set."""
+    code = (
+        "import json, sys; from pathlib import Path; from stages.prepare import prepare; "
+        "from tests.small_mirror import small_mirror; folder = Path(sys.argv[1]); sources = small_mirror(folder / 'mirror');"
+        "prepare(json.loads(sys.argv[2]), 1, folder / 'data', folder / 'mirror', sources)"
+    )
+    settings = json.dumps({**REAL, "variant": "decontaminated"})
+    subprocess.run([sys.executable, "-c", code, tmp_path, settings], cwd=ROOT, check=True)
+    assert sha256(tmp_path / "data") == sha256(prepared["decontaminated"])
 
 
-@with_mirror
-def test_code_cannot_be_trained_on(tmp_path):
-    settings = {"training": ["humaneval"], "benchmarks": [], "prompt": "plain", "lab": None}
-    with pytest.raises(InputError, match="data.training: humaneval is judged by running code"):
-        prepare(settings, 1, tmp_path / "data", MIRROR, load_sources(ROOT / "data" / "sources.yaml"))
+@pytest.mark.parametrize("broken", ["dapo_math_17k", "olympiadbench_675"])
+def test_one_bad_file_writes_nothing_and_leaves_an_earlier_output_as_it_was(prepared, tmp_path, broken):
+    """A set that is only compared with is as necessary as the one that is trained on."""
+    sources = small_mirror(tmp_path / "mirror")
+    shutil.copytree(prepared["as_released"], tmp_path / "data")
+    file = tmp_path / "mirror" / sources[broken].usable[0].sha256
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(InputError, match=f"source {broken}: wrong checksum.*replace it in MIRROR"):
+        prepare({**REAL, "variant": "as_released"}, 1, tmp_path / "data", tmp_path / "mirror", sources)
+    assert sha256(tmp_path / "data") == sha256(prepared["as_released"])
+    assert {path.name for path in tmp_path.iterdir()} == {"mirror", "data"}
+
+
+def test_sets_for_training_and_for_evaluation_do_not_stand_in_for_each_other(tmp_path):
+    sources = small_mirror(tmp_path / "mirror")
+    for change, message in (
+        ({"training": ["humaneval"]}, "training: humaneval is for evaluation; known are lab, dapo_math_17k"),
+        ({"benchmarks": ["gsm8k_train"]}, "benchmarks: gsm8k_train is for training; known are lab_sum"),
+    ):
+        with pytest.raises(InputError, match=message):
+            prepare({**REAL, **change, "variant": "as_released"}, 1, tmp_path / "data", tmp_path / "mirror", sources)
     assert not (tmp_path / "data").exists()
 
 
-@with_mirror
-def test_a_wrong_reader_is_a_clear_error():
-    source = load_sources(ROOT / "data" / "sources.yaml")["aime25"].model_copy(update={"reader": "math"})
-    with pytest.raises(InputError, match="source aime25: row 1 is torn or of another kind"):
-        read(source, fetch(source, MIRROR))
+# rows of each training set: as released, decontaminated
+ROWS = {
+    "dapo_math_17k": (17917, 16783),
+    "steer_dapo_math_17k": (17398, 16790),
+    "math_train_7500": (7498, 7469),
+    "math_train_12k": (11998, 11947),
+    "gsm8k_train": (7473, 7473),
+}
+
+
+@pytest.mark.skipif(not MIRROR, reason="no mirror of the pinned files: set MIRROR to its folder")
+@pytest.mark.parametrize("variant", ["as_released", "decontaminated"])
+def test_every_real_training_set_is_prepared(tmp_path, variant):
+    prepare({**REAL, "benchmarks": [], "variant": variant}, 1, tmp_path / "data", Path(MIRROR))
+    position = ["as_released", "decontaminated"].index(variant)
+    assert {name: len(train_rows(tmp_path / "data", name)) for name in TRAINING} == {
+        name: rows[position] for name, rows in ROWS.items()
+    }
