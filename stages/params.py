@@ -173,8 +173,10 @@ class Params(Section):
             if len(set(values)) < len(values):
                 raise ValueError(f"{field}: {values} repeats an entry; every run is declared once")
         if self.train.dataset not in [*self.data.training, *self.data.subsets]:
-            known = f"data.training {self.data.training}" + (f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else "")
-            raise ValueError(f"train.dataset: {self.train.dataset!r} is not in {known}")
+            subsets = f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
+            raise ValueError(
+                f"train.dataset: {self.train.dataset!r} is not in data.training {self.data.training}{subsets}"
+            )
         unknown = sorted(set(self.evaluation.samples) - set(BENCHMARK_GRADERS))
         if unknown:
             raise ValueError(

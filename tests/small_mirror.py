@@ -21,7 +21,7 @@ FIXTURES = json.loads((ROOT / "tests/fixtures/rows.json").read_text(encoding="ut
 
 
 def small_mirror(folder: Path) -> dict[str, Source]:
-    """Writes the files into `folder` and returns the real table with their sha256, sizes and rows in place of the real."""
+    """Writes the files into `folder` and returns the real table with their sha256, sizes and rows."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = {}
     for name, source in load_sources(ROOT / "data/sources.yaml").items():

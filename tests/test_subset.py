@@ -116,7 +116,8 @@ def test_of_clusters_of_one_size_the_lower_label_is_taken():
 def test_nothing_declared_needs_no_model_and_no_torch(tmp_path):
     code = (
         "import sys; from pathlib import Path; from stages.subset import write_subsets; "
-        "write_subsets({'subsets': {}}, 1, Path('none'), Path('none'), Path(sys.argv[1])); assert 'torch' not in sys.modules"
+        "write_subsets({'subsets': {}}, 1, Path('none'), Path('none'), Path(sys.argv[1])); "
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "subsets"], cwd=ROOT, check=True)
     assert read_json(tmp_path / "subsets/manifest.json") == {}
