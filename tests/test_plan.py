@@ -1,5 +1,6 @@
 """`python -m stages.plan`, the profiles of the studied papers as DVC plans them, and further runs of one method."""
 
+import json
 import re
 
 import pandas as pd
@@ -11,7 +12,7 @@ from stages.methods import METHODS, build
 from stages.params import load
 from stages.plan import Assumptions, gpu_hours, main, parameters_of, table, work
 from stages.resolve import plans
-from tests.project import ROOT, copy_project, run
+from tests.project import ROOT, copy_project, run, set_params
 
 PAPERS = ["steer-qwen2.5-math-7b", "par-qwen2.5-math-7b", "flexible-qwen2.5-math-7b"]
 # Rows of the papers' tables that are no training of ours.
@@ -25,23 +26,38 @@ def of_profile(name: str, **changes):
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_dvc_plans_every_run(name, tmp_path):
+    """`dvc repro --dry` stops at the first input that no stage has made yet: the plans are made, the rest stands in empty."""
     project = copy_project(tmp_path)
-    profile = (project / f"profiles/{name}.yaml").read_text()
-    (project / "params.yaml").write_text(profile)
-    params = yaml.safe_load(profile)
+    (project / "params.yaml").write_text((project / f"profiles/{name}.yaml").read_text())
+    params = set_params(project, seeds=[1])  # the other seeds are the same matrix, and as many seconds again
+    resolved = run(project, "dvc", "repro", f"resolve@{name}")
+    assert resolved.returncode == 0, resolved.stdout + resolved.stderr
+    for path in missing_inputs(project):
+        assert "/plan/" not in path
+        (project / path).mkdir(parents=True, exist_ok=True)
+        (project / path / "stands_in").touch()
     dry = run(project, "dvc", "repro", "--dry")
     assert dry.returncode == 0, dry.stdout + dry.stderr
-    commands = re.findall("> .venv/.*/python -m (.*)", dry.stdout)
+    commands = re.findall(r"> \.venv/.*/python -m stages\.(.*)", dry.stdout)
     runs = {(method, str(seed)) for method in params["methods"] for seed in params["seeds"]}
-    assert {tuple(c.split()[2:]) for c in commands if c.startswith("stages.train ")} == runs
+    assert {tuple(c.split()[2:]) for c in commands if c.startswith("train ")} == runs
     for stage in ("sample", "grade"):
-        asked = {c.split()[2] for c in commands if c.startswith(f"stages.{stage} ")}
+        asked = {c.split()[2] for c in commands if c.startswith(f"{stage} ")}
         assert asked == {"base", *(f"{method}-{seed}" for method, seed in runs)}
-    assert commands[0] == f"stages.resolve {name}" and commands[-1] == f"stages.report {name}"
+    assert {f"prepare {name}", f"model {name}", f"report {name}"} <= set(commands)
+
+
+def missing_inputs(project) -> set[str]:
+    status = json.loads(run(project, "dvc", "status", "--json").stdout)
+    changes = [
+        change.get("changed deps", {}) for stage in status.values() for change in stage if change != "always changed"
+    ]
+    return {path for change in changes for path, state in change.items() if state == "deleted"}
 
 
 @pytest.mark.parametrize(
-    "name, paper, place", zip(PAPERS, ("steer", "par", "flexible"), ("Table 3", "Table 2", "Table 1 (presumed)"))
+    "name, paper, place",
+    [(PAPERS[0], "steer", "Table 3"), (PAPERS[1], "par", "Table 2"), (PAPERS[2], "flexible", "Table 1 (presumed)")],
 )
 def test_every_published_row_of_the_table_has_a_run(name, paper, place):
     params = of_profile(name)
