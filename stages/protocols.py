@@ -80,7 +80,7 @@ class Protocol(BaseModel):
     @property
     def asked_by(self) -> str:
         """Its name and a sha256 of all that decides what a model is asked and how it answers: no grader, no mean."""
-        asked = self.model_dump(include={"name", "prompt", "prompts", "samples", *SAMPLING})
+        asked = self.model_dump(include={"name", "prompts", "samples", *SAMPLING})
         return f"{self.name} {hashlib.sha256(dump_json(asked).encode()).hexdigest()}"
 
     def variant_of(self, benchmark: str) -> str:

@@ -68,12 +68,13 @@ def data(
 
 def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The headline's differences with their half widths, a row each that was judged; `method` names the row."""
-    rows = verdicts[verdicts["headline"].astype(bool) & verdicts["half_width"].notna()]
-    names = [f"{row.method}, {row.benchmark}: {row.paper}, {row.table}, {row.variant}" for row in rows.itertuples()]
-    difference, half = rows["difference"].astype(float), rows["half_width"].astype(float)
-    kind = rows["verdict"].str.replace(" within.*", "", regex=True)  # the width stands in the picture
-    found = {"method": names, "value": difference, "low": difference - half, "high": difference + half, "verdict": kind}
-    return pd.DataFrame(found)
+    rows = verdicts[verdicts["headline"] & verdicts["half_width"].notna()]
+    names = [
+        f"{row.method}, {row.quantity}, {row.benchmark} {row.metric}: {row.paper}, {row.table}" for row in rows.itertuples()
+    ]
+    difference, half = rows["difference"], rows["half_width"]
+    ends = {"low": difference - half, "high": difference + half}
+    return pd.DataFrame({"method": names, "value": difference, **ends, "verdict": rows["kind"]})
 
 
 def _rounded(value: Any) -> Any:
