@@ -32,8 +32,8 @@ def tables(scores: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
     """Cell -> table [method, seed] of points, methods in the order of `scores`, seeds ascending.
 
     Trained methods must have every seed and every cell that any of them has. Other models must have every cell, and may
-    have no seed (NA); the seeds they lack are NaN in the table. InputError names the method, seed and benchmark of the first row that is NaN, out of 0 to 100,
-    doubled or missing, and a benchmark whose avg has two k.
+    have no seed (NA); the seeds they lack are NaN in the table. InputError names the method, seed and benchmark of the
+    first row that is NaN, out of 0 to 100, doubled or missing, and a benchmark whose avg has two k.
     """
     if missing := [name for name in COLUMNS if name not in scores.columns]:
         raise InputError(f"scores: column {', '.join(missing)} is missing")
