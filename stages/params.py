@@ -174,7 +174,9 @@ class Params(Section):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
         laboratory = self.data.lab or self.model.source == "lab" or self.evaluation.protocol == "laboratory"
         if self.published and laboratory:
-            raise ValueError("published: results of the laboratory are never compared with published numbers; remove it")
+            raise ValueError(
+                "published: results of the laboratory are never compared with published numbers; remove it"
+            )
         return self
 
 

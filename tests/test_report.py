@@ -101,7 +101,9 @@ def test_report_says_what_ran(tmp_path):
     assert f"`lab_code` was not run: {REASON}" in text
     assert "Training variance unknown" in text and "vLLM 0.28.0 for CPU; the GPU lock pins vLLM 0.24.0" in text
     assert "| par | 0.2 | 0.125 |" in text and "| grpo | 0.2 | · |" in text and "| verl | 0.9.1 | 0.9.1 | · |" in text
-    assert "| top_p | 1 |" in text and "| prompt | plain | boxed | yes |" in text and "| grpo-1 | · | 1 | 1001 |" in text
+    assert (
+        "| top_p | 1 |" in text and "| prompt | plain | boxed | yes |" in text and "| grpo-1 | · | 1 | 1001 |" in text
+    )
     assert "departs from the one that it names in `prompt`." in text
     assert "Whether the protocol departs from the one that it names in `top_k` cannot be told" in text
     assert "Contamination of the training data: `train/lab.parquet` 3 training problems dropped for it." in text

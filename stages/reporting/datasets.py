@@ -70,7 +70,8 @@ def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The headline's differences with their half widths, a row each that was judged; `method` names the row."""
     rows = verdicts[verdicts["headline"] & verdicts["half_width"].notna()]
     names = [
-        f"{row.method}, {row.quantity}, {row.benchmark} {row.metric}: {row.paper}, {row.table}" for row in rows.itertuples()
+        f"{row.method}, {row.quantity}, {row.benchmark} {row.metric}: {row.paper}, {row.table}"
+        for row in rows.itertuples()
     ]
     difference, half = rows["difference"], rows["half_width"]
     ends = {"low": difference - half, "high": difference + half}

@@ -20,7 +20,9 @@ def notices(results: Results, counts: pd.DataFrame) -> list[tuple[str, str]]:
     if plan.released:
         names = ", ".join(f"`{name}`" for name in plan.released)
         items.append((f"Not trained here, so training variance unknown: {names}.", ""))
-    items += [(sentence, "") for sentence in [*_departures(results), *_dropped_groups(results), *_alternatives(results)]]
+    items += [
+        (sentence, "") for sentence in [*_departures(results), *_dropped_groups(results), *_alternatives(results)]
+    ]
     items.append((_contamination(results), ""))
     reasons: dict[tuple[str, str], list[str]] = {}
     for (run, benchmark), reason in results.not_run.items():
@@ -104,7 +106,11 @@ def _contamination(results: Results) -> str:
         found = ", ".join(f"{name} {max(counts.values())}" for name, counts in entry.get("contamination", {}).items())
         what = f"evaluation problems found: {found or 'none'}; " if recorded else ""
         parts.append(f"`{path}` {what}{dropped:,} training problems dropped for it")
-    pairs = " Every pair stands in `data/contamination.csv`." if any("contamination" in e for e in training.values()) else ""
+    pairs = (
+        " Every pair stands in `data/contamination.csv`."
+        if any("contamination" in e for e in training.values())
+        else ""
+    )
     return f"Contamination of the training data: {'. '.join(parts)}.{pairs}"
 
 

@@ -30,16 +30,16 @@ def compare(results: Results, scores: pd.DataFrame, data: Path) -> Comparison | 
     if setting is None:
         return None
     published, protocols = load_published(data / "published"), load_protocols(data / "protocols")
-    whole = [name for name in results.plan.benchmarks if all((run.name, name) in results.grades for run in results.runs)]
+    whole = [
+        name for name in results.plan.benchmarks if all((run.name, name) in results.grades for run in results.runs)
+    ]
     named = {run.method: _published_name(run.method, published) for run in results.runs if run.seed is None}
     rows = scores[scores["benchmark"].isin(whole)]
     points = rows.assign(value=100 * rows["value"], method=rows["method"].replace(named))
     verdicts = draw_verdicts(
         points, published, setting.model, setting.train_data, ours, protocols, _variants(results.plan.method_settings)
     )
-    return Comparison(
-        verdicts, protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols)
-    )
+    return Comparison(verdicts, protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols))
 
 
 def _published_name(model: str, published: pd.DataFrame) -> str:

@@ -8,4 +8,14 @@ compare.py   all published numbers of a setting, the headline first; protocols f
 from stages.verdicts.compare import COLUMNS, VARIANTS, compare, protocol_diffs
 from stages.verdicts.judge import FalseAlarms, Verdict, after_holm, false_alarms, judge
 
-__all__ = ["COLUMNS", "VARIANTS", "FalseAlarms", "Verdict", "after_holm", "compare", "false_alarms", "judge", "protocol_diffs"]
+__all__ = [
+    "COLUMNS",
+    "VARIANTS",
+    "FalseAlarms",
+    "Verdict",
+    "after_holm",
+    "compare",
+    "false_alarms",
+    "judge",
+    "protocol_diffs",
+]
