@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.reporting.gains import REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.published import Comparison
-from stages.reporting.gains import REFERENCE
 
 CLASSES = {
     "entropy_style": "first token (style)",

@@ -12,8 +12,8 @@ import vl_convert
 
 from stages.reporting import charts, palette
 from stages.reporting.datasets import PROGRESS, own_columns, records
-from stages.reporting.load import BASE, Results
 from stages.reporting.gains import AVERAGE, REFERENCE
+from stages.reporting.load import BASE, Results
 
 SIGNED = {"log_prob_correct", "log_prob_incorrect", "log_prob_gap"}
 CROWD = 8  # of more models than this not all are drawn in colour at first

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from stages.reporting.blocks import Picture, Section, Table, Text
+from stages.reporting.gains import AVERAGE, REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.numbers import MISSING, interval, number
-from stages.reporting.gains import AVERAGE, REFERENCE
 
 
 def scores_section(results: Results, found: dict[str, pd.DataFrame]) -> Section:

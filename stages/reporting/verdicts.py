@@ -3,11 +3,11 @@
 import pandas as pd
 
 from stages.reporting.blocks import Picture, Section, Table, Text
+from stages.reporting.gains import REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.numbers import MISSING, number, printed, signed
 from stages.reporting.published import Comparison
 from stages.verdicts import false_alarms
-from stages.reporting.gains import REFERENCE
 
 # PAR's and Flexible's schedules follow the run; what they became has to be looked up.
 SCALED = {
