@@ -1,5 +1,6 @@
 # make repro   set-up, then the whole pipeline for the profile in params.yaml (smoke unless you changed it)
 # make test    set-up, then all tests
+# make plan    what the profile in params.yaml (or PROFILE=profiles/<name>.yaml) asks for: runs, tokens, disk, GPU hours
 # make sweep   every method for three real steps, in one session; the table goes to docs/sweep.md
 # make locks   resolve locks/*.in again
 # GPU=1 builds the training environment from locks/gpu.lock (Linux, NVIDIA)
@@ -11,13 +12,16 @@ COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-p
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS)) \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
-.PHONY: repro test sweep setup locks
+.PHONY: repro test plan sweep setup locks
 
 repro: setup
 	.venv/train/bin/dvc repro
 
 test: setup
 	.venv/train/bin/python -m pytest tests
+
+plan: setup
+	@.venv/train/bin/python -m stages.plan $(PROFILE)
 
 sweep: setup
 	.venv/train/bin/dvc repro model@smoke prepare@smoke

@@ -33,7 +33,7 @@ PROBLEMS = {
 }
 METHODS = ("grpo", *(f"method_{number:02d}" for number in range(1, 20)))
 SEEDS, K, STEPS, TEXTS = (1, 2, 3), 32, 200, 1500
-BUILD = "from pathlib import Path; from stages.report import PUBLISHED, build_report; build_report(Path({!r}), 'suite', PUBLISHED)"
+BUILD = "from pathlib import Path; from stages.report import build_report; build_report(Path({!r}), 'suite')"
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stages.files import InputError, output_folder, read_json, sha256
+from stages.files import InputError, output_folder, read_json, sha256, write_json
 from stages.lab import tokenizer as lab_tokenizer
 from stages.lab.warm_start import build_model, warm_start
 from stages.progress import Bar
@@ -35,6 +35,10 @@ def main(arguments: list[str]) -> None:
     make = {"lab": lab, "package": package, "hub": hub, "folder": folder}[settings["source"]]
     with output_folder(results / place) as output:
         make(settings, output)
+        if settings.get("max_position_embeddings"):  # verl and vLLM refuse longer sequences than config.json allows
+            config = read_json(output / "config.json")
+            config["max_position_embeddings"] = settings["max_position_embeddings"]
+            write_json(output / "config.json", config)
 
 
 def lab(settings: dict[str, Any], output: Path) -> None:

@@ -71,6 +71,9 @@ class Model(Section):
     revision: str = Field("", description="hub commit")
     rebuild: bool = Field(False, description="lab: repeat the warm start instead of taking the shipped weights")
     warm_start_steps: PositiveInt = 5000
+    max_position_embeddings: PositiveInt | None = Field(
+        None, description="tokens the model is allowed to hold, where its own config.json allows fewer"
+    )
 
     @model_validator(mode="after")
     def _named(self) -> "Model":
@@ -175,8 +178,10 @@ class Params(Section):
     profile: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     suite_seed: Seed
     seeds: list[Seed] = Field(min_length=1)
-    methods: list[str] = Field(min_length=1)
-    method_settings: dict[str, dict[str, Any]] = {}
+    methods: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(min_length=1)
+    method_settings: dict[str, dict[str, Any]] = Field(
+        {}, description="what differs from a method's defaults; under a name of your own, `method` says which it runs"
+    )
     backend: Backend
     data: Data
     model: Model
@@ -200,11 +205,33 @@ class Params(Section):
                 raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")
         benchmarks = check_evaluation(self)
         for name in self.models:
-            if name == "base" or re.fullmatch(f"(?:{'|'.join(METHODS)})-[0-9]+", name):
+            if name == "base" or re.fullmatch(f"(?:{'|'.join({*METHODS, *self.methods})})-[0-9]+", name):
                 raise ValueError(f"models: {name!r} is the name of a run; choose another, such as released-{name}")
         if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
+        laboratory = self.data.lab or self.model.source == "lab" or self.evaluation.protocol == "laboratory"
+        if self.published and laboratory:
+            raise ValueError(
+                "published: results of the laboratory are never compared with published numbers; remove it"
+            )
         return self
+
+    def method_of(self, name: str) -> tuple[str, dict[str, Any]]:
+        """The method that `name` of `methods` or `method_settings` stands for, and its settings over the defaults.
+
+        A name is a method's own, or one that `method_settings.<name>.method` makes a further run of a method. InputError
+        where a method's own name is given to another one, or a setting is unknown or wrong.
+        """
+        settings = dict(self.method_settings.get(name, {}))
+        method = str(settings.pop("method", name))
+        if name in METHODS and method != name:
+            raise InputError(
+                f"method_settings.{name}.method: {name} is a method itself; choose another name for a run of {method}"
+            )
+        try:
+            return method, build(method, settings).settings.model_dump()
+        except InputError as error:
+            raise InputError(str(error).replace(f"method_settings.{method}.", f"method_settings.{name}."))
 
 
 def load(path: Path) -> Params:
@@ -222,10 +249,8 @@ def load(path: Path) -> Params:
         raise InputError(
             f"{path}: {_explain(min(error.errors(), key=lambda problem: problem['type'] != 'extra_forbidden'))}"
         )
-    for name, settings in params.method_settings.items():
-        build(name, settings)
-    for name in params.methods:
-        build(name, params.method_settings.get(name, {}))
+    for name in dict.fromkeys([*params.method_settings, *params.methods]):
+        params.method_of(name)
     return params
 
 

@@ -5,6 +5,7 @@ says that it cannot tell. Whether two protocols differ is decided here, from the
 read. What a profile makes of the protocol that it names is in stages/protocol_in_force.py.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, 
 
 from stages.benchmarks import BENCHMARKS, find, variants
 from stages.evaluation import PROMPTS
-from stages.files import InputError
+from stages.files import InputError, dump_json
 
 FOLDER = Path("data/protocols")
 UNKNOWN = "unknown"
@@ -75,6 +76,12 @@ class Protocol(BaseModel):
     def evaluated(self, benchmark: str) -> str | None:
         """The benchmark if this protocol evaluates it, else the variant that it evaluates, else None."""
         return next((name for name in (benchmark, *variants(benchmark)) if name in self.samples), None)
+
+    @property
+    def asked_by(self) -> str:
+        """Its name and a sha256 of all that decides what a model is asked and how it answers: no grader, no mean."""
+        asked = self.model_dump(include={"name", "prompts", "samples", *SAMPLING})
+        return f"{self.name} {hashlib.sha256(dump_json(asked).encode()).hexdigest()}"
 
     def variant_of(self, benchmark: str) -> str:
         """Which variant is evaluated: its key, `unknown`, or `not evaluated`."""

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
     for name in ("csv", "markdown", "latex"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    table = load(FOLDER, {*methods.METHODS, *methods.NOT_IMPLEMENTED})
+    table = load_published()
     rows = select(table, {name: getattr(options, name) for name in FILTERS if getattr(options, name)})
     if options.csv:
         write_text(options.csv, rows.to_csv(index=False, lineterminator="\n"))
@@ -40,6 +40,24 @@ def main(arguments: list[str]) -> None:
         write_text(options.latex, latex(rows))
     if not (options.csv or options.markdown or options.latex):
         print(markdown(rows), end="")
+
+
+def load_published(folder: Path = FOLDER) -> pd.DataFrame:
+    """All published numbers, checked (see `stages.publications.schema.load`)."""
+    return load(folder, {*methods.METHODS, *methods.NOT_IMPLEMENTED})
+
+
+def check_setting(table: pd.DataFrame, model: str, train_data: str) -> None:
+    """InputError unless some paper prints numbers for `model` trained on `train_data`, spelt as in the table."""
+    known = table.loc[table["model"] == model, "train_data"].dropna().unique()
+    if not (table["model"] == model).any():
+        models = ", ".join(sorted(table["model"].dropna().unique()))
+        raise InputError(f"published.model: no number is published for {model!r}; known are {models}")
+    if train_data not in known:
+        raise InputError(
+            f"published.train_data: no number is published for {model} trained on {train_data!r}; known are "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )
 
 
 def select(table: pd.DataFrame, wanted: dict[str, list[str]]) -> pd.DataFrame:

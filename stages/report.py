@@ -20,6 +20,7 @@ from stages.reporting import (
     content,
     datasets,
     figures,
+    gains,
     hours,
     latex,
     markdown,
@@ -32,14 +33,17 @@ from stages.reporting.blocks import Table
 from stages.reporting.load import Results, load
 from stages.stage import run_stage
 
-PUBLISHED = Path("data/published/numbers.csv")
+DATA = Path("data")
 
 
-def build_report(results: Path, profile: str, published_table: Path) -> None:
-    """Writes `results/<profile>/report`. InputError names the stage to run when a declared run is missing or wrong."""
+def build_report(results: Path, profile: str, data: Path = DATA) -> None:
+    """Writes `results/<profile>/report`. InputError names the stage to run when a declared run is missing or wrong.
+
+    `data` holds the folders `published` and `protocols`, read for a profile with a published setting.
+    """
     loaded = load(results, profile)
     found = measure(loaded)
-    compared = published.compare(loaded, published_table)
+    compared = published.compare(loaded, found["scores_by_run"], data)
     drawable = datasets.data(loaded, found["scores_by_method"], found["gains"], found["prices"], compared)
     drawn = figures.draw(loaded, drawable, found["scores_by_method"], found["gains"])
     title, summary = f"Entropy methods, profile {profile}", content.summary(loaded)
@@ -70,8 +74,8 @@ def measure(results: Results) -> dict[str, pd.DataFrame]:
         "scores_by_run": runs,
         "scores_by_method": tables.by_method(runs),
         "scores_by_level": tables.by_level(results),
-        "averages": tables.averages(runs),
-        "gains": tables.gains(runs),
+        "averages": gains.averages(runs),
+        "gains": gains.gains(runs),
         "prices": tables.prices(results, counts, runs),
         "disagreements": tables.disagreements(results),
         "settings": metrics.settings(results),
@@ -83,7 +87,7 @@ def main(arguments: list[str]) -> None:
         case ["--compare", first, second]:
             compare.main(Path("results"), first, second)
         case [profile] if not profile.startswith("-"):
-            build_report(Path("results"), profile, PUBLISHED)
+            build_report(Path("results"), profile)
         case _:
             raise InputError("usage: python -m stages.report <profile>, or --compare A B (profiles or commits)")
 

@@ -13,10 +13,10 @@ from typing import Any
 from stages.benchmarks import find
 from stages.closure import fingerprint
 from stages.files import InputError, output_folder, sha256, write_json
-from stages.methods import build
 from stages.params import Params, load
 from stages.protocol_in_force import benchmark_settings, departures, protocol_in_force
 from stages.protocols import SAMPLING
+from stages.published import check_setting, load_published
 from stages.stage import run_stage
 
 LOCKS = {"train": {"cpu": "locks/train.lock", "cuda": "locks/gpu.lock"}, "eval": "locks/eval.lock"}
@@ -26,7 +26,7 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
     """Relative path below the profile's plan folder -> plan."""
     backend, protocol = params.backend.model_dump(), protocol_in_force(params)
     runs = {f"{name}-{seed}": (name, seed) for name in params.methods for seed in params.seeds}
-    methods = {name: build(name, params.method_settings.get(name, {})).settings.model_dump() for name in params.methods}
+    methods = {name: params.method_of(name) for name in params.methods}
     training_lock, evaluation_lock = sha256(Path(LOCKS["train"][params.backend.platform])), sha256(Path(LOCKS["eval"]))
 
     def plan(
@@ -61,6 +61,7 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         "sample": plan(
             "sample",
             {
+                "protocol": protocol.asked_by,
                 "samples": protocol.samples,
                 "prompts": protocol.prompts,
                 **{name: getattr(protocol, name) for name in SAMPLING},
@@ -86,9 +87,10 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
                 "profile": params.profile,
                 "suite_seed": params.suite_seed,
                 "methods": params.methods,
+                "method_of": {name: method for name, (method, _) in methods.items()},
                 "seeds": params.seeds,
                 "runs": list(runs),
-                "method_settings": {run: methods[name] for run, (name, _) in runs.items()},
+                "method_settings": {run: methods[name][1] for run, (name, _) in runs.items()},
                 "benchmarks": protocol.samples,
                 "protocol": protocol.model_dump(),
                 "protocol_departures": [difference._asdict() for difference in departures(params)],
@@ -103,16 +105,17 @@ def plans(params: Params) -> dict[str, dict[str, Any]]:
         place = {"source": released.source, "name": released.hub or released.folder, "revision": released.revision}
         written[f"models/{name}"] = plan("model", place)
     for run, (name, seed) in runs.items():
+        method, method_settings = methods[name]
         settings = {
-            "method": name,
-            "method_settings": methods[name],
+            "method": method,
+            "method_settings": method_settings,
             "train": params.train.model_dump(),
             "training_folder": "subsets" if params.train.dataset in params.data.subsets else "data/train",
             "backend": backend,
         }
         written[f"train/{run}"] = plan(
             "train", settings, "stages.backend.main", "stages.backend.trainer", "stages.backend.agent_loop",
-            "stages.backend.reward", f"stages.methods.{name}", run=run, seed=derive_seed(params.suite_seed, seed),
+            "stages.backend.reward", f"stages.methods.{method}", run=run, seed=derive_seed(params.suite_seed, seed),
         )  # fmt: skip
     return written
 
@@ -129,6 +132,8 @@ def main(arguments: list[str]) -> None:
             f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; "
             "cp profiles/<name>.yaml params.yaml"
         )
+    if params.published:
+        check_setting(load_published(), params.published.model, params.published.train_data)
     with output_folder(Path("results") / params.profile / "plan") as folder:
         for name, content in plans(params).items():
             write_json(folder / f"{name}.json", content)

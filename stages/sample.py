@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> None:
                     wait(client, log, PATIENCE, progress)
         except ProcessFailed as error:
             raise InputError(f"sampling {run} {error}")
-        write_json(folder / "versions.json", {**versions, "evalscope": "1.14.1"})
+        write_json(folder / "versions.json", {**versions, "evalscope": "1.14.1", "protocol": settings["protocol"]})
 
 
 def find_model(profile: str, results: Path, run: str) -> Path:

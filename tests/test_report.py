@@ -8,12 +8,13 @@ import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import t, ttest_rel
 
-from stages.report import PUBLISHED, build_report
+from stages.report import build_report
 from stages.reporting.figures import CROWD
-from tests.report_results import REASON, right, write_results
+from tests.report_results import REASON, entry, right, write_results
 
 K, PROBLEMS = 4, 6
 
@@ -30,7 +31,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def report(results: Path, profile: str = "smoke") -> Path:
-    build_report(results, profile, PUBLISHED)
+    build_report(results, profile)
     return results / profile / "report"
 
 
@@ -59,33 +60,53 @@ def test_scores_and_intervals_of_one_seed(tmp_path):
     assert float(gain["high"]) == pytest.approx(ours - reference + reach, abs=1e-6)
 
 
-def test_several_seeds_give_a_t_interval_over_seeds(tmp_path):
+def test_several_seeds_give_an_interval_with_pooled_variance(tmp_path):
     write_results(tmp_path, seeds=(1, 2, 3))
     folder = report(tmp_path)
     rows = rows_of(folder / "tables" / "scores_by_method.csv")
-    grpo = next(row for row in rows if (row["method"], row["metric"]) == ("grpo", "avg"))
+    found = {row["method"]: row for row in rows if row["metric"] == "avg"}
+    means = np.array([average_and_error(number)[0] for number in range(1, 7)]).reshape(2, 3)  # grpo, par
+    half = t.ppf(0.975, 4) * math.sqrt(means.var(axis=1, ddof=1).mean() / 3)
+    for method, seeds in zip(("grpo", "par"), means, strict=True):
+        assert float(found[method]["value"]) == pytest.approx(seeds.mean())
+        assert float(found[method]["low"]) == pytest.approx(seeds.mean() - half)
+        assert (found[method]["interval"], found[method]["seeds"]) == ("pooled seeds", "3")
+    assert (found["base"]["interval"], found["base"]["seeds"]) == ("one model", "1")
+    paired = ttest_rel(means[1], means[0]).confidence_interval()  # of two methods the pooled variance is the pairs' own
+    for row in rows_of(folder / "tables" / "gains.csv"):
+        assert (float(row["low"]), float(row["high"])) == pytest.approx((paired.low, paired.high))
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "“pooled seeds”: mean ± t·sd/√3" in text and "| grpo | pooled seeds | " in text
+
+
+def test_one_method_has_no_other_to_pool_with(tmp_path):
+    write_results(tmp_path, methods=("par",), seeds=(1, 2, 3))
+    row = next(r for r in rows_of(report(tmp_path) / "tables" / "averages.csv") if r["method"] == "par")
     means = [average_and_error(number)[0] for number in (1, 2, 3)]
-    mean = sum(means) / 3
-    half = t.ppf(0.975, 2) * math.sqrt(sum((m - mean) ** 2 for m in means) / 2) / math.sqrt(3)
-    assert float(grpo["value"]) == pytest.approx(mean)
-    assert float(grpo["low"]) == pytest.approx(mean - half)
-    assert (grpo["interval"], grpo["seeds"]) == ("seeds", "3")
-    assert "mean ± t(2)·sd/√3" in (folder / "report.md").read_text(encoding="utf-8")
+    half = t.ppf(0.975, 2) * np.std(means, ddof=1) / math.sqrt(3)
+    assert (float(row["high"]), row["interval"]) == (pytest.approx(np.mean(means) + half), "seeds")
 
 
 def test_report_says_what_ran(tmp_path):
-    departures = [{"field": "prompt", "ours": "plain", "theirs": "boxed"}]
-    write_results(tmp_path, protocol={"name": "steer", "top_p": 1.0}, protocol_departures=departures)
+    departures = [
+        {"field": "prompt", "ours": "plain", "theirs": "boxed", "known": True},
+        {"field": "top_k", "ours": "-1", "theirs": "unknown", "known": False},
+    ]
+    write_results(tmp_path, protocol_departures=departures)
     folder = report(tmp_path)
     text = (folder / "report.md").read_text(encoding="utf-8")
     average, error = average_and_error(0)
     low, high = 100 * (average - 1.959964 * error), 100 * (average + 1.959964 * error)
-    assert f"| base | {100 * average:.1f} [{low:.1f}, {high:.1f}]" in text
+    assert f"| base | one model | {100 * average:.1f} [{low:.1f}, {high:.1f}]" in text
     assert f"`lab_code` was not run: {REASON}" in text
     assert "Training variance unknown" in text and "vLLM 0.28.0 for CPU; the GPU lock pins vLLM 0.24.0" in text
     assert "| par | 0.2 | 0.125 |" in text and "| grpo | 0.2 | · |" in text and "| verl | 0.9.1 | 0.9.1 | · |" in text
-    assert "| top_p | 1 |" in text and "| prompt | plain | boxed |" in text and "| grpo-1 | · | 1 | 1001 |" in text
-    assert "dropped because they are evaluation problems: 3 from `train/lab.parquet`" in text
+    assert (
+        "| top_p | 1 |" in text and "| prompt | plain | boxed | yes |" in text and "| grpo-1 | · | 1 | 1001 |" in text
+    )
+    assert "departs from the one that it names in `prompt`." in text
+    assert "Whether the protocol departs from the one that it names in `top_k` cannot be told" in text
+    assert "Contamination of the training data: `train/lab.parquet` 3 training problems dropped for it." in text
     cut, silent = 3 * PROBLEMS, sum(int((right(PROBLEMS, K, number) == 0).sum()) for number in range(3))
     assert f"Of {3 * PROBLEMS * K} samples {cut} reached the token limit, {silent} gave no answer" in text
     assert f"A second grader judges {cut} otherwise" in text
@@ -102,6 +123,34 @@ def test_released_model_is_a_row_without_training(tmp_path):
     assert "steer-released" not in {row["method"] for row in rows_of(folder / "tables" / "gains.csv")}
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "Not trained here, so training variance unknown: `steer-released`" in text
+
+
+def test_manifest_s_contamination_is_shown(tmp_path):
+    folder = write_results(tmp_path)
+    manifest = json.loads((folder / "data/manifest.json").read_text())
+    found = {"aime24": {"same_text": 2, "contained": 5}, "math500": {"same_text": 1, "contained": 1}}
+    manifest["train/dapo.parquet"] = entry(dropped={"contaminated: 8-grams": 7}) | {"contamination": found}
+    manifest["train/other.parquet"] = entry()
+    (folder / "data/manifest.json").write_text(json.dumps(manifest))
+    text = (report(tmp_path) / "report.md").read_text(encoding="utf-8")
+    found = "`train/dapo.parquet` evaluation problems found: aime24 5, math500 1; 7 training problems dropped for it"
+    assert found in text and "`train/other.parquet` not recorded" in text
+    assert "| aime24 | 2 | 5 |" in text and "`data/contamination.csv`" in text
+
+
+def test_dropped_groups_and_absent_graders_are_warned_of(tmp_path):
+    folder = write_results(tmp_path)
+    path = folder / "train/par-1/steps.jsonl"
+    rows = [json.loads(line) | {"dropped_groups": n} for n, line in enumerate(path.read_text().splitlines(), 2)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scores = folder / "grades/par-1/scores.json"
+    content = json.loads(scores.read_text())
+    content["lab_sum"]["alternatives"] = {"exact_box": "1", "dapo": "not run: no such thing"}
+    scores.write_text(json.dumps(content))
+    text = (report(tmp_path) / "report.md").read_text(encoding="utf-8")
+    assert "dropped groups of responses (par 3.0 a step, mean over steps)" in text and "groups that were kept" in text
+    assert "`lab_sum` was not graded by `dapo` as well, not run: no such thing" in text
+    assert "lab_sum: math_verify against exact_box" in text
 
 
 def test_strays_are_named_and_not_read(tmp_path):
@@ -143,23 +192,6 @@ def test_smoke_is_not_compared_with_published_numbers(tmp_path):
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "is never compared with published numbers" in text and "Methods may coincide at this scale" in text
     assert not (folder / "tables" / "published.csv").exists()
-
-
-def test_published_value_stands_beside_ours(tmp_path):
-    setting = {"model": "Qwen2.5-Math-7B", "train_data": "DAPO-Math-17k"}
-    write_results(tmp_path, "real", benchmarks={"aime24": PROBLEMS}, absent=("humaneval",), published=setting)
-    folder = report(tmp_path, "real")
-    rows = rows_of(folder / "tables/published.csv")
-    row = next(r for r in rows if r["variant"] == "GRPO" and r["paper"] == "STEER (2510.10150)")
-    assert (float(row["published"]), row["metric"], float(row["k"])) == (28.0, "avg", 32)
-    ours, error = average_and_error(1)
-    assert float(row["ours"]) == pytest.approx(100 * ours)
-    assert float(row["half_width"]) == pytest.approx(100 * 1.959964 * error, abs=1e-4)
-    guided = {r["metric"]: r for r in rows if r["method"] == "par"}
-    assert float(guided["avg"]["published"]) == 34.38
-    assert guided["pass"]["ours"] == ""  # four samples say nothing about pass@64
-    text = (folder / "report.md").read_text(encoding="utf-8")
-    assert f"| 28.00 | {100 * ours:.1f} ± " in text and "never compared" not in text
 
 
 def test_figures_and_latex_are_well_formed(tmp_path):

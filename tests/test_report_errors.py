@@ -9,8 +9,8 @@ import pyarrow.parquet
 import pytest
 
 from stages.files import InputError, read_json, write_json
-from stages.report import PUBLISHED, build_report
-from tests.report_results import write_grades, write_results
+from stages.report import build_report
+from tests.report_results import right, write_grades, write_results
 
 Break = Callable[[Path], None]
 
@@ -63,7 +63,7 @@ def column(name: str, values: Callable[[list], list]) -> Break:
 
 def other_run(folder: Path) -> None:
     """Verdicts of par-1 are replaced by other ones; scores.json stays."""
-    write_grades(folder / "grades/par-1/lab_sum.parquet", "lab_sum", 6, 4, number=0)
+    write_grades(folder / "grades/par-1/lab_sum.parquet", "lab_sum", 6, 4, right(6, 4, 0))
 
 
 def torn_file(folder: Path) -> None:
@@ -106,8 +106,12 @@ CASES = {
         "its problems are not those of base",
     ),
     "other protocol": (
-        record("samples/par-1/versions.json", "protocol", value="steer"),
-        "sampled under protocol steer, base under None: run stage sample for par-1",
+        record("samples/par-1/versions.json", "protocol", value="steer 0"),
+        "sampled under steer 0, in force is suite [0-9a-f]{64}: run stage sample for par-1",
+    ),
+    "no protocol": (
+        record("samples/par-1/versions.json", "protocol"),
+        "sampled under none that is recorded, in force is suite",
     ),
     "other profile": (record("plan/report.json", "settings", "profile", value="x"), "is of profile x, not smoke"),
     "malformed plan": (record("plan/report.json", "settings", "seeds"), "seeds: field required"),
@@ -120,6 +124,6 @@ def test_wrong_results_are_named(tmp_path, name):
     folder = write_results(tmp_path)
     change(folder)
     with pytest.raises(InputError, match=message) as caught:
-        build_report(tmp_path, "smoke", PUBLISHED)
+        build_report(tmp_path, "smoke")
     assert "\n" not in str(caught.value)
     assert not (folder / "report").exists()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.report import PUBLISHED, build_report
+from stages.report import build_report
 from tests.browser import Tab, chromium
 from tests.report_results import write_results
 
@@ -24,7 +24,7 @@ def page(tmp_path_factory) -> Path:
     methods = ("grpo", "par", *(f"method_{number}" for number in range(8)))
     benchmarks = {"lab_sum": 60, "lab_chain": 12}
     write_results(folder, methods=methods, seeds=(1, 2, 3), benchmarks=benchmarks, steps=6, texts=200)
-    build_report(folder, "smoke", PUBLISHED)
+    build_report(folder, "smoke")
     return folder / "smoke" / "report" / "index.html"
 
 

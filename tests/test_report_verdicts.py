@@ -7,24 +7,26 @@ from stages.reporting import figures, markdown
 from stages.reporting.datasets import data
 from stages.reporting.load import load
 from stages.reporting.palette import PRINT
-from stages.reporting.published import VERDICT_COLUMNS, Comparison
+from stages.reporting.published import Comparison
 from stages.reporting.verdicts import verdicts_section
+from stages.verdicts import COLUMNS
 from tests.report_results import write_results
 
 GAIN = dict(headline=True, quantity="gain over GRPO", paper="PAR", table="Table 2", method="par", variant="Entropy-guided",
             benchmark="average", metric="avg", k=64, published=3.5, evidence="first-hand", ours=3.0, difference=-0.5,
-            half_width=1.25, seeds=3, verdict="reproduced within ±1.2", reason="")  # fmt: skip
+            half_width=1.25, seeds=3, verdict="reproduced within ±1.2", reason="", kind="reproduced")  # fmt: skip
 SCORE = GAIN | dict(headline=False, quantity="score", benchmark="aime24", published=34.38, ours=20.0, difference=-14.38,
-                    half_width=None, k=None, verdict="not comparable", reason="The prompt differs.")  # fmt: skip
+                    half_width=None, k=None, verdict="not comparable", reason="The prompt differs.",
+                    kind="not comparable")  # fmt: skip
 DIFFERENCES = pd.DataFrame(
     [dict(paper="PAR", benchmark="aime24", field="prompt", ours="boxed", theirs=None, known=False)]
 )
 
 
-def section(tmp_path, rows: list[dict], differences: pd.DataFrame | None) -> str:
+def section(tmp_path, rows: list[dict], differences: pd.DataFrame) -> str:
     setting = {"model": "M", "train_data": "D"}
     write_results(tmp_path, published=setting)
-    comparison = Comparison(pd.DataFrame(rows, columns=VERDICT_COLUMNS), differences)
+    comparison = Comparison(pd.DataFrame(rows, columns=COLUMNS), differences)
     return markdown.render("title", "summary", [verdicts_section(load(tmp_path, "smoke"), comparison)])
 
 
@@ -39,7 +41,7 @@ def test_headline_verdicts_come_first_with_their_reasons(tmp_path):
 
 
 def test_setting_without_published_numbers_says_so(tmp_path):
-    assert "There is no published number of this setting" in section(tmp_path, [], None)
+    assert "There is no published number of this setting" in section(tmp_path, [], DIFFERENCES)
 
 
 def test_headline_verdicts_are_drawn_with_their_half_widths(tmp_path):
@@ -47,11 +49,11 @@ def test_headline_verdicts_are_drawn_with_their_half_widths(tmp_path):
     results = load(tmp_path, "smoke")
     rows = [
         GAIN,
-        GAIN | {"method": "steer", "verdict": "inconclusive"},
+        GAIN | {"method": "steer", "verdict": "inconclusive", "kind": "inconclusive"},
         GAIN | {"method": "no", "half_width": None},
         SCORE,
     ]
-    comparison = Comparison(pd.DataFrame(rows, columns=VERDICT_COLUMNS), None)
+    comparison = Comparison(pd.DataFrame(rows, columns=COLUMNS), DIFFERENCES)
     found = measure(results)
     tables = [found[name] for name in ("scores_by_method", "gains", "prices")]
     drawable = data(results, *tables, comparison)

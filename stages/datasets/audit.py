@@ -28,9 +28,9 @@ with them. `data/README.md` says what the variants do.
 OVERLAP = f"""
 ## Evaluation problems in training sets
 
-Problems of each evaluation set that stand in a training set: with the same letters and digits / with {contamination.THRESHOLD} or more
-of their {contamination.WORDS}-grams of words (either of these, with the same answer). No entry: none. Programs have no answer to compare.
-The pairs stand in `results/<profile>/data/contamination.csv`.
+Problems of each evaluation set that stand in a training set: with the same letters and digits / with
+{contamination.THRESHOLD} or more of their {contamination.WORDS}-grams of words (either of these, with the same answer).
+No entry: none. Programs have no answer to compare. The pairs stand in `results/<profile>/data/contamination.csv`.
 
 """
 
@@ -39,21 +39,19 @@ def audit(sources: dict[str, Source], mirror: Path | None) -> str:
     """The document `docs/data.md` as Markdown; every file of the table is read."""
     raw = {name: read_raw(source, sources, mirror) for name, source in sources.items()}
     cleaned = {name: clean(one.rows) for name, one in raw.items()}
-    facts = [facts_of(sources[name], raw[name], cleaned[name]) for name in sources]
-    return "".join(
-        [
-            INTRODUCTION,
-            markdown(facts),
-            OVERLAP,
-            markdown(overlap(sources, raw, cleaned)),
-            "\n## Known defects, and the rules that mend them\n\n",
-            markdown([{"data set": s.name, "defect": d.what, "rule": d.rule} for s in sources.values() for d in s.defects]),
-            "\n## Licences\n\n",
-            markdown(
-                [{"data set": s.name, "licence": s.licence, "redistribution": s.redistribution} for s in sources.values()]
-            ),
-        ]
-    )  # fmt: skip
+    facts = [facts_of(source, raw[name], cleaned[name]) for name, source in sources.items()]
+    defects = [
+        {"data set": name, "defect": defect.what, "rule": defect.rule}
+        for name, source in sources.items()
+        for defect in source.defects
+    ]
+    licences = [
+        {"data set": name, "licence": source.licence, "redistribution": source.redistribution}
+        for name, source in sources.items()
+    ]
+    parts = [INTRODUCTION, markdown(facts), OVERLAP, markdown(overlap(sources, raw, cleaned))]
+    parts += ["\n## Known defects, and the rules that mend them\n\n", markdown(defects)]
+    return "".join([*parts, "\n## Licences\n\n", markdown(licences)])
 
 
 def facts_of(source: Source, raw: Raw, cleaned: Cleaned) -> dict[str, str]:

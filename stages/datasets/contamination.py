@@ -1,7 +1,7 @@
 """Which evaluation problems stand in a training set, and how alike the two texts are.
 
 Two measures: texts equal in their letters and digits, and containment, the share of an evaluation problem's 8-grams of
-words that the training problem holds too (the n-gram overlap of GPT-3, arXiv 2005.14165, appendix C, as a share). A
+words that the training problem holds too, with the limit of PaLM (arXiv 2204.02311, section 8): 70 % of them. A
 problem of fewer than eight words has no 8-gram and is found by its text only. Words are runs of a-z and 0-9: LaTeX's
 signs part words, and so does any other script, so of a Chinese problem only formulas are compared.
 """
@@ -83,7 +83,7 @@ def matches(lines: Iterable[Row], index: Index) -> list[Match]:
 
 
 def counts(found: list[Match]) -> dict[str, dict[str, int]]:
-    """Benchmark -> how many of its problems are found, by text and by containment, and how many with the same answer."""
+    """Benchmark -> how many of its problems are found, by text, by containment, and either way with the same answer."""
     table: dict[str, dict[str, set[str]]] = {}
     for match in found:
         ids = table.setdefault(match.problem.benchmark, {"same_text": set(), "contained": set(), "same_answer": set()})

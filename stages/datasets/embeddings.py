@@ -1,7 +1,7 @@
 """Prompts as vectors, the mean over a prompt's tokens of a model's last hidden layer, and their clusters.
 
-The clustering of arXiv 2511.05993: k-means with 1,000 clusters, of which the largest 281, 112, 49, 21 and 9 hold 10,001,
-5,031, 2,538, 1,246 and 616 prompts of DAPO-Math-17k. Seed, starts and what of a prompt is embedded are not published.
+The clustering of arXiv 2511.05993: k-means with 1,000 clusters, of which the largest 281, 112, 49, 21 and 9 hold
+10,001, 5,031, 2,538, 1,246 and 616 prompts of DAPO-Math-17k. Seed, starts and what of a prompt is embedded: not known.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ def embed(texts: list[str], model_folder: Path, dtype: str, device: str, threads
 
 
 def pooled(model: torch.nn.Module, tokens: list[list[int]], device: str) -> torch.Tensor:
-    """[texts, width]: the last hidden layer's mean over each text's own tokens; padding stands right and counts for none."""
+    """[texts, width]: the last hidden layer's mean over each text's own tokens, not over the padding to their right."""
     longest = max(map(len, tokens))
     ids = torch.tensor([text + [0] * (longest - len(text)) for text in tokens], device=device)
     mask = torch.tensor([[1] * len(text) + [0] * (longest - len(text)) for text in tokens], device=device)

@@ -56,7 +56,8 @@ def fetch(source: Source, mirror: Path | None = None, cache: Path = CACHE) -> Fe
     names = " or ".join(address.sha256 for address in source.usable)
     held = "MIRROR has no such file either" if mirror is not None else "set MIRROR to a folder that holds it"
     raise Unreachable(
-        f"source {source.name}: {'; '.join(reasons)}; connect to the network, or put the file under the name {names}: {held}"
+        f"source {source.name}: {'; '.join(reasons)}; connect to the network, or put the file under the name "
+        f"{names}: {held}"
     )
 
 

@@ -98,7 +98,8 @@ def load_sources(path: Path = SOURCES) -> dict[str, Source]:
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, (name, *first["loc"])))
-            raise InputError(f"{path}: {field}: {first['ctx']['error'] if 'ctx' in first else first['msg'].lower()}")
+            reason = first["ctx"]["error"] if first["type"] == "value_error" else first["msg"].lower()
+            raise InputError(f"{path}: {field}: {reason}")
     for source in sources.values():
         for other in (*source.parts, *source.without):
             if other not in sources or sources[other].parts:

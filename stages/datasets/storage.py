@@ -1,11 +1,11 @@
-"""The rows of a stored file, whatever its format; where every row stands many times, one of them."""
+"""The rows of a stored file, whatever its format; where every row stands many times, one of so many."""
 
 import gzip
 import io
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow
@@ -21,36 +21,30 @@ def stored_rows(name: str, fetched: Fetched) -> list[Row]:
     """In the file's order; InputError if it is torn or has another number of rows or copies than the table says."""
     address = fetched.address
     try:
-        rows, count = _counted(_one_of_each(name, _rows(name, fetched), address.copies))
+        stood = Counter(_key(row) for row in _rows(name, fetched)) if address.copies > 1 else None
+        if stood and any(count % address.copies for count in stood.values()):
+            raise InputError(
+                f"source {name}: not every row stands {address.copies} times; correct copies in data/sources.yaml"
+            )
+        kept, count, taken = [], 0, Counter()
+        for count, row in enumerate(_rows(name, fetched), 1):
+            if stood is not None:
+                key = _key(row)
+                taken[key] += 1
+                if taken[key] > stood[key] // address.copies:
+                    continue
+            kept.append(row)
     except (pyarrow.ArrowException, EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"source {name}: the file is torn ({reason}); pin a whole one in data/sources.yaml")
     if count != address.rows:
         raise InputError(f"source {name}: {count} rows, not {address.rows}; correct data/sources.yaml")
-    return rows
+    return kept
 
 
-def _counted(marked: Iterable[tuple[Row, bool]]) -> tuple[list[Row], int]:
-    rows, count = [], 0
-    for row, kept in marked:
-        count += 1
-        if kept:
-            rows.append(row)
-    return rows, count
-
-
-def _one_of_each(name: str, rows: Iterable[Row], copies: int) -> Iterator[tuple[Row, bool]]:
-    """(row, whether it is the first of its `copies`). Copies have one prompt and one gold; their numbers may differ."""
-    if copies == 1:
-        yield from ((row, True) for row in rows)
-        return
-    seen: Counter[str] = Counter()
-    for row in rows:
-        key = json.dumps([row.get("prompt"), row.get("reward_model")], sort_keys=True)
-        yield row, seen[key] % copies == 0
-        seen[key] += 1
-    if any(count % copies for count in seen.values()):
-        raise InputError(f"source {name}: not every row stands {copies} times; correct copies in data/sources.yaml")
+def _key(row: Row) -> str:
+    """What copies of a row have in common: prompt and gold; their numbers may differ."""
+    return json.dumps([row.get("prompt"), row.get("reward_model")], sort_keys=True)
 
 
 def _rows(name: str, fetched: Fetched) -> Iterator[Row]:

@@ -37,6 +37,8 @@ METHODS = {
     "outcome_ucb": "OutcomeUcb",
     "outcome_batch": "OutcomeBatch",
     "w_reinforce": "WReinforce",
+    "prepo": "Prepo",
+    "decomposing": "Decomposing",
     # mask
     "psr": "Psr",
     "nsr": "Nsr",
@@ -61,6 +63,7 @@ METHODS = {
     "kl_cov": "KlCov",
     "ce_gppo": "CeGppo",
     "nsr_rescue": "NsrRescue",
+    "sent": "Sent",
     # token weight
     "rand_pos_clip": "RandPosClip",
     "opefo": "Opefo",
@@ -78,20 +81,33 @@ METHODS = {
 
 
 # Named in the literature, but not here: name -> (arXiv id, why).
-NO_FORMULA = "no formula available: neither a published formula nor released code was found"
 NOT_IMPLEMENTED = {
     "etpo": (
         "2402.06700",
-        "a token-level soft Bellman backup with learned values: no change to GRPO, another algorithm",
+        "a token-level soft Bellman backup on learned values: another algorithm, not a change to GRPO's surrogate",
     ),
-    "aer": ("2510.10959", NO_FORMULA),
-    "papo": ("2605.11775", NO_FORMULA),
-    "erpo": ("2511.04800", NO_FORMULA),
-    "sent": ("2512.04359", NO_FORMULA),
-    "decomposing": ("2508.02260", NO_FORMULA),
-    "prepo": ("2511.00794", NO_FORMULA),
-    "prorl": ("2505.24864", NO_FORMULA),
-    "clip_low_high": ("2509.26114", "an analysis; its two knobs are clip_ratio_low and clip_ratio_high of any method"),
+    "aer": (
+        "2510.10959",
+        "no formula available: its three parts (coefficient by difficulty, target from the initial entropy, global "
+        "coefficient) are named in what could be read, their equations are not",
+    ),
+    "papo": (
+        "2605.11775",
+        "no formula available: neither the reweighting of the two polarity branches nor the phase signal could be read",
+    ),
+    "erpo": (
+        "2511.04800",
+        "no formula available: how far the temperature of an all-correct prompt rises could not be read",
+    ),
+    "prorl": (
+        "2505.24864",
+        "no formula available for when the reference is reset; without it, it is dapo with clip_ratio_high 0.4 "
+        "(second-hand) and a KL penalty",
+    ),
+    "clip_low_high": (
+        "2509.26114",
+        "an analysis, not a method: its two widths are clip_ratio_low and clip_ratio_high of every clipped method",
+    ),
 }
 
 

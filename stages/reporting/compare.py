@@ -107,9 +107,11 @@ def _scores(a: Side, b: Side) -> Table:
         cells = [MISSING if row is None else interval(row) for row in found]
         both = all(row is not None for row in found)
         change = signed(100 * (found[1]["value"] - found[0]["value"]), 1) if both else MISSING
-        groups.setdefault(f"{benchmark}, {metric}@{k}", []).append([method, *cells, change])
-    header = ["model", f"{a.name}, %", f"{b.name}, %", "difference"]
-    return Table("scores", "avg@k and pass@k with their 95 % intervals", header, list(groups.items()))
+        kinds = " / ".join(dict.fromkeys(row["interval"] for row in found if row is not None))
+        groups.setdefault(f"{benchmark}, {metric}@{k}", []).append([method, kinds, *cells, change])
+    header = ["model", "interval", f"{a.name}, %", f"{b.name}, %", "difference"]
+    caption = "avg@k and pass@k with their 95 % intervals, and of which kind these are"
+    return Table("scores", caption, header, list(groups.items()), words=2)
 
 
 def _training(a: Side, b: Side) -> Table:

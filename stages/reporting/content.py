@@ -5,12 +5,12 @@ import pandas as pd
 from stages.reporting import browse
 from stages.reporting.blocks import Room, Section, Text
 from stages.reporting.datasets import own_columns
+from stages.reporting.gains import REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.numbers import number
 from stages.reporting.price import price_section
 from stages.reporting.published import Comparison
 from stages.reporting.scores import scores_section
-from stages.reporting.tables import REFERENCE
 from stages.reporting.training import schedule, training
 from stages.reporting.trust import trust
 from stages.reporting.verdicts import verdicts_section

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.reporting.gains import REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.published import Comparison
-from stages.reporting.tables import REFERENCE
 
 CLASSES = {
     "entropy_style": "first token (style)",
@@ -68,12 +68,14 @@ def data(
 
 def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The headline's differences with their half widths, a row each that was judged; `method` names the row."""
-    rows = verdicts[verdicts["headline"].astype(bool) & verdicts["half_width"].notna()]
-    names = [f"{row.method}, {row.benchmark}: {row.paper}, {row.table}, {row.variant}" for row in rows.itertuples()]
-    difference, half = rows["difference"].astype(float), rows["half_width"].astype(float)
-    kind = rows["verdict"].str.replace(" within.*", "", regex=True)  # the width stands in the picture
-    found = {"method": names, "value": difference, "low": difference - half, "high": difference + half, "verdict": kind}
-    return pd.DataFrame(found)
+    rows = verdicts[verdicts["headline"] & verdicts["half_width"].notna()]
+    names = [
+        f"{row.method}, {row.quantity}, {row.benchmark} {row.metric}: {row.paper}, {row.table}"
+        for row in rows.itertuples()
+    ]
+    difference, half = rows["difference"], rows["half_width"]
+    ends = {"low": difference - half, "high": difference + half}
+    return pd.DataFrame({"method": names, "value": difference, **ends, "verdict": rows["kind"]})
 
 
 def _rounded(value: Any) -> Any:

@@ -1,17 +1,19 @@
-"""A score with its 95 % interval. Pure; scores are shares in 0–1. Two kinds of interval, never mixed in one cell:
+"""A score with its 95 % interval. Pure; scores are shares in 0–1. Kinds of interval, never mixed in one cell:
 
-one model   sampling noise of one trained model at fixed questions; training variance unknown
-seeds       mean over S seeds ± t(S−1)·sd/√S: what another training seed would give on the same questions
-none        one sample a problem and one seed: nothing can be said
+one model      sampling noise of one trained model at fixed questions; training variance unknown
+seeds          mean over S seeds ± t(S−1)·sd/√S: what another training seed would give on the same questions
+pooled seeds   likewise, with the variance over seeds pooled over the M trained methods: M(S−1) degrees of freedom for a
+               score, (M−1)(S−1) for a gain, which is paired by seed (`stages.statistics.intervals`)
+none           one sample a problem and one seed: nothing can be said
 """
 
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binom, norm, t
+from scipy.stats import binom, norm
 
-from stages.statistics import avg_at_k, one_model_interval, pass_at_k
+from stages.statistics import Pooled, avg_at_k, one_model_interval, pass_at_k, seed_interval
 
 LEVEL = 0.95
 QUANTILE = float(norm.ppf((1 + LEVEL) / 2))
@@ -21,7 +23,7 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
-    interval: str  # "one model", "seeds" or "none"
+    interval: str  # "one model", "seeds", "pooled seeds" or "none"
     error: float = np.nan  # standard error behind a one-model interval
 
 
@@ -66,10 +68,10 @@ def combine(parts: list, weights: list[float]) -> Estimate:
     return Estimate(value, value - QUANTILE * error, value + QUANTILE * error, "one model", error)
 
 
-def over_seeds(estimates: list[Estimate]) -> Estimate:
-    """One seed: its own estimate. S ≥ 2: mean ± t(S−1)·sd/√S, whatever the one-model intervals are."""
+def over_seeds(estimates: list[Estimate], pooled: Pooled | None = None) -> Estimate:
+    """One seed: its own estimate. S ≥ 2: mean ± t·sd/√S, with `pooled`'s variance and degrees where there is one."""
     if len(estimates) == 1:
         return estimates[0]
     values = np.array([estimate.value for estimate in estimates])
-    half = t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Estimate(values.mean(), values.mean() - half, values.mean() + half, "seeds")
+    low, high, _ = seed_interval(values, pooled, LEVEL)
+    return Estimate(float(values.mean()), float(low), float(high), "pooled seeds" if pooled else "seeds")

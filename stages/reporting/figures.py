@@ -12,8 +12,8 @@ import vl_convert
 
 from stages.reporting import charts, palette
 from stages.reporting.datasets import PROGRESS, own_columns, records
+from stages.reporting.gains import AVERAGE, REFERENCE
 from stages.reporting.load import BASE, Results
-from stages.reporting.tables import AVERAGE, REFERENCE
 
 SIGNED = {"log_prob_correct", "log_prob_incorrect", "log_prob_gap"}
 CROWD = 8  # of more models than this not all are drawn in colour at first
@@ -33,7 +33,7 @@ class Figure:
 def draw(
     results: Results, datasets: dict[str, pd.DataFrame], methods: pd.DataFrame, gains: pd.DataFrame
 ) -> dict[str, Figure]:
-    """Name -> figure; arguments are the result of `datasets.data`, `tables.by_method` and `tables.gains`."""
+    """Name -> figure; arguments are the result of `datasets.data`, `tables.by_method` and `gains.gains`."""
     styles = palette.styles(results.models, REFERENCE, BASE)
     present = {*results.steps.columns, *(["log_prob_gap"] if "log_prob_correct" in results.steps else [])}
     whole = alt.Scale(domain=[0, results.plan.train.steps], nice=False)

@@ -19,8 +19,8 @@ ALTERNATIVE = "correct_by_"
 class Score(BaseModel):
     """A benchmark's record in scores.json, as far as the report reads it.
 
-    `disagreement`: grader -> counts of both_right, only_primary, only_alternative, both_wrong. `diversity`:
-    distinct_1_to_5 (product of distinct n-gram shares) and answers_per_problem (different final answers).
+    `disagreement`: grader -> counts of both_right, only_primary, only_alternative, both_wrong. `alternatives`:
+    grader -> its version, or "not run: " and why. `diversity`: distinct_1_to_5 (product of distinct n-gram shares) and answers_per_problem (different final answers).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +32,7 @@ class Score(BaseModel):
     grader: str
     grader_version: str
     disagreement: dict[str, dict[str, int]] = {}
+    alternatives: dict[str, str] = {}
     diversity: dict[str, FiniteFloat] = {}
 
 

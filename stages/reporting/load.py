@@ -68,7 +68,8 @@ def load(results: Path, profile: str) -> Results:
         graded, reasons = _grades(folder / "grades" / run.name, run.name, plan.benchmarks)
         grades |= graded
         not_run |= reasons
-    _one_protocol(folder, grades, versions)
+    _one_protocol(folder, plan.protocol.asked_by, versions)
+    _one_grading(folder, grades)
     return Results(
         plan=plan,
         runs=runs,
@@ -135,17 +136,19 @@ def _grades(
     return graded, not_run
 
 
-def _one_protocol(
-    folder: Path, grades: dict[tuple[str, str], Graded], versions: dict[tuple[str, str], dict[str, str]]
-) -> None:
-    """All runs were asked the same problems under the same protocol and judged by the same grader."""
-    asked = [(run, recorded.get("protocol")) for (run, stage), recorded in versions.items() if stage == "sample"]
-    for run, protocol in asked:
-        if protocol != asked[0][1]:
+def _one_protocol(folder: Path, declared: str, versions: dict[tuple[str, str], dict[str, str]]) -> None:
+    """All runs were asked under the protocol in force."""
+    for (run, stage), recorded in versions.items():
+        sampled = recorded.get("protocol", "none that is recorded")
+        if stage == "sample" and sampled != declared:
             raise InputError(
-                f"{folder / 'samples' / run / 'versions.json'}: sampled under protocol {protocol}, {asked[0][0]} under"
-                f" {asked[0][1]}: run stage sample for {run}"
+                f"{folder / 'samples' / run / 'versions.json'}: protocol: sampled under {sampled}, in force is"
+                f" {declared}: run stage sample for {run}"
             )
+
+
+def _one_grading(folder: Path, grades: dict[tuple[str, str], Graded]) -> None:
+    """All runs were asked the same problems and judged by the same grader."""
     first: dict[str, tuple[str, Graded]] = {}
     for (run, benchmark), graded in grades.items():
         other, reference = first.setdefault(benchmark, (run, graded))

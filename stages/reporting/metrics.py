@@ -51,5 +51,4 @@ def compared(comparison: Comparison | None) -> dict[str, pd.DataFrame]:
     """Name of `tables/<name>.csv` -> table; none without a published setting."""
     if comparison is None:
         return {}
-    found = {"published": comparison.verdicts}
-    return found if comparison.differences is None else {**found, "protocol_differences": comparison.differences}
+    return {"published": comparison.verdicts, "protocol_differences": comparison.differences}

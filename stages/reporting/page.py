@@ -16,8 +16,8 @@ from stages.reporting import elements, latex, palette
 from stages.reporting.blocks import Picture, Section
 from stages.reporting.datasets import records
 from stages.reporting.figures import Figure, preselected, with_legend
+from stages.reporting.gains import REFERENCE
 from stages.reporting.load import BASE, Results
-from stages.reporting.tables import REFERENCE
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = ("core.js", "tables.js", "figures.js", "browser.js")

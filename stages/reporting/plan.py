@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from stages.files import InputError, read_json
+from stages.protocols import Protocol
 
 
 class Section(BaseModel):
@@ -25,8 +26,9 @@ class Departure(Section):
     """A field of the protocol in which this profile differs from the protocol that it names."""
 
     field: str
-    ours: Any
-    theirs: Any
+    ours: str
+    theirs: str
+    known: bool  # False where the named protocol does not say: they may be the same
 
 
 class Setting(Section):
@@ -37,7 +39,10 @@ class Setting(Section):
 
 
 class Plan(Section):
-    """`benchmarks`: name -> samples a problem. `released`: evaluated checkpoints without a training of ours."""
+    """`benchmarks`: name -> samples a problem. `released`: evaluated checkpoints without a training of ours.
+
+    `protocol`: the one in force, in which nothing is unknown.
+    """
 
     profile: str
     suite_seed: int
@@ -49,9 +54,9 @@ class Plan(Section):
     train: Train
     backend: dict[str, Any] = {}
     published: Setting | None = None
-    protocol: dict[str, Any] | None = None
-    protocol_departures: list[Departure] = []
-    released: list[str] = []
+    protocol: Protocol
+    protocol_departures: list[Departure]
+    released: list[str]
 
 
 def read_plan(path: Path, profile: str) -> Plan:

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from stages.reporting.blocks import Picture, Section, Table, Text
+from stages.reporting.gains import AVERAGE, REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.numbers import MISSING, interval, number
-from stages.reporting.tables import AVERAGE, REFERENCE
 
 
 def scores_section(results: Results, found: dict[str, pd.DataFrame]) -> Section:
@@ -58,10 +58,14 @@ def _kinds(results: Results) -> str:
     seeds = results.plan.seeds
     if len(seeds) == 1:
         return f"Scores are percentages, intervals 95 % of the kind “one model”: {alone}.{gain}"
+    kinds = (
+        f"“pooled seeds”: mean ± t·sd/√{len(seeds)} over seeds, on the same questions, with the variance over seeds pooled"
+        f" over the methods; “seeds”: likewise with t({len(seeds) - 1}) and the method's own variance, where nothing could"
+        f" be pooled; “one model”, for a model that was not trained here: {alone}"
+    )
     return (
-        f"Scores are percentages, means over {len(seeds)} training seeds. Intervals are 95 %, mean ±"
-        f" t({len(seeds) - 1})·sd/√{len(seeds)} over seeds, on the same questions; one without width says that the"
-        f" seeds agree, not that the number is certain. A model that was not trained here is one model: its interval is {alone}.{gain}"
+        f"Scores are percentages, means over {len(seeds)} training seeds. Intervals are 95 % and of three kinds, {kinds}."
+        f" One without width says that the seeds agree, not that the number is certain.{gain}"
     )
 
 
@@ -78,17 +82,20 @@ def _scores(results: Results, found: dict[str, pd.DataFrame]) -> Table:
         rows = []
         for model in results.models:
             if model not in ran:
-                rows.append([model, "not run", *[MISSING] * 4])
+                rows.append([model, MISSING, "not run", *[MISSING] * 4])
                 continue
             both = [interval(scores[model, benchmark, metric, k]) for metric in ("avg", "pass")]
+            kind = scores[model, benchmark, "avg", k].interval
             counts = sampled[model, benchmark]
             truncated = 100 * counts["truncated"].sum() / counts["samples"].sum()
             lengths = [number(counts["mean_length"].mean(), 1), number(truncated, 1)]
-            rows.append([model, *both, gain.get((model, benchmark), MISSING), *lengths])
+            rows.append([model, kind, *both, gain.get((model, benchmark), MISSING), *lengths])
         problems = sampled[ran[0], benchmark]["problems"].iloc[0]
         groups.append((f"{benchmark}: k = {k}, {problems} problems", rows))
-    header = ["method", "avg@k, %", "pass@k, %", f"gain over {REFERENCE}, points", "length, tokens", "truncated, %"]
-    return Table("scores", "avg@k and unbiased pass@k by benchmark and method; gains are in avg@k", header, groups)
+    scored = ["avg@k, %", "pass@k, %", f"gain over {REFERENCE}, points"]
+    header = ["method", "interval", *scored, "length, tokens", "truncated, %"]
+    caption = "avg@k and unbiased pass@k by benchmark and method, with the kind of their intervals; gains are in avg@k"
+    return Table("scores", caption, header, groups, words=2)
 
 
 def _average(averages: pd.DataFrame, gain: dict[tuple[str, str], str]) -> list[tuple[str, list[list[str]]]]:
@@ -97,7 +104,7 @@ def _average(averages: pd.DataFrame, gain: dict[tuple[str, str], str]) -> list[t
         return []
     ran = averages["benchmarks"].max()
     rows = [
-        [row.method, interval(row), MISSING, gain.get((row.method, AVERAGE), MISSING), MISSING, MISSING]
+        [row.method, row.interval, interval(row), MISSING, gain.get((row.method, AVERAGE), MISSING), MISSING, MISSING]
         for row in averages[averages["benchmarks"] == ran].itertuples()
     ]
     return [(f"average of the {ran} benchmarks that ran", rows)]
@@ -113,7 +120,7 @@ def _by_run(runs: pd.DataFrame) -> Table:
         groups.append((f"{benchmark}: k = {largest}", lines))
     return Table(
         "scores_by_run",
-        "Each run by itself, with the one-model interval",
+        "Each run by itself, with the interval “one model”",
         ["run", "avg@k, %", "pass@k, %"],
         groups,
         folded=True,

@@ -1,4 +1,4 @@
-"""Steps and verdicts -> scores with intervals, gains over GRPO, counts and prices. Pure; scores are shares in 0–1.
+"""Steps and verdicts -> scores with intervals, counts and prices. Pure; scores are shares in 0–1.
 
 A table's columns value, low, high, interval and error are those of `estimates.Estimate`.
 """
@@ -6,13 +6,10 @@ A table's columns value, low, high, interval and error are those of `estimates.E
 import numpy as np
 import pandas as pd
 
-from stages.reporting.estimates import Estimate, combine, one_model, one_model_pass, over_seeds
+from stages.reporting.estimates import Estimate, one_model, one_model_pass, over_seeds
+from stages.reporting.gains import ESTIMATE, REFERENCE, averages, pool
 from stages.reporting.load import Results
-from stages.statistics import avg_at_k, pass_at_k
-
-REFERENCE = "grpo"  # gains are over it
-AVERAGE = "average of benchmarks"
-ESTIMATE = list(Estimate._fields)
+from stages.statistics import avg_at_k, pass_at_k, pool_seeds
 
 
 def by_run(results: Results) -> pd.DataFrame:
@@ -31,62 +28,22 @@ def by_run(results: Results) -> pd.DataFrame:
 
 
 def by_method(runs: pd.DataFrame) -> pd.DataFrame:
-    """`by_run` over seeds: method, seeds (how many), benchmark, metric, k, value, low, high, interval."""
-    identity = ["method", "benchmark", "metric", "k"]
-    rows = [
-        (method, len(group), benchmark, metric, k, *over_seeds(_estimates(group)))
-        for (method, benchmark, metric, k), group in runs.groupby(identity, sort=False)
-    ]
-    return pd.DataFrame(rows, columns=["method", "seeds", "benchmark", "metric", "k", *ESTIMATE])
+    """`by_run` over seeds: method, seeds (how many), benchmark, metric, k, value, low, high, interval.
 
-
-def gains(runs: pd.DataFrame) -> pd.DataFrame:
-    """avg@k less GRPO's of the same seed, per benchmark and over them: method, seeds, benchmark, value, low, ….
-
-    With one seed the two models' sampling errors add in squares; with more, the interval is that of the paired
-    differences. The average is over the benchmarks that ran for the method and for GRPO, seed by seed.
+    The variance over seeds is pooled over the trained methods, for each benchmark, metric and k by itself.
     """
-    average = runs[(runs["metric"] == "avg") & runs["seed"].notna()]
-    found = {(row.method, row.benchmark, row.seed): row for row in average.itertuples()}
-    rows = []
-    for method in average["method"].unique() if (average["method"] == REFERENCE).any() else []:
-        pairs: dict[str, dict[int, Estimate]] = {}
-        for (name, benchmark, seed), row in found.items():
-            reference = found.get((REFERENCE, benchmark, seed))
-            if name == method != REFERENCE and reference is not None:
-                pairs.setdefault(benchmark, {})[seed] = combine([row, reference], [1.0, -1.0])
-        for benchmark, differences in {**pairs, AVERAGE: _mean_by_seed(pairs)}.items():
-            if differences:
-                rows.append((method, len(differences), benchmark, *over_seeds(list(differences.values()))))
-    return pd.DataFrame(rows, columns=["method", "seeds", "benchmark", *ESTIMATE])
-
-
-def averages(runs: pd.DataFrame) -> pd.DataFrame:
-    """avg@k averaged over the benchmarks that ran, seed by seed: method, seeds, benchmarks (how many), value, low, ….
-
-    One-model standard errors add in squares; with more seeds the interval is over the seeds' averages.
-    """
-    rows = []
-    for method, group in runs[runs["metric"] == "avg"].groupby("method", sort=False):
-        per_benchmark: dict[str, dict] = {}
-        for row in group.fillna({"seed": -1}).itertuples():
-            per_benchmark.setdefault(row.benchmark, {})[row.seed] = row
-        by_seed = _mean_by_seed(per_benchmark)
-        if by_seed:
-            rows.append((method, len(by_seed), len(per_benchmark), *over_seeds(list(by_seed.values()))))
-    return pd.DataFrame(rows, columns=["method", "seeds", "benchmarks", *ESTIMATE])
+    rows, pooled = [], {}
+    scored = ["benchmark", "metric", "k"]
+    for key, group in runs[runs["seed"].notna()].groupby(scored, sort=False):
+        by_seed = {method: dict(zip(own["seed"], _estimates(own))) for method, own in group.groupby("method")}
+        pooled[key] = pool(by_seed, pool_seeds)
+    for (method, *key), group in runs.groupby(["method", *scored], sort=False):
+        rows.append((method, len(group), *key, *over_seeds(_estimates(group), pooled.get(tuple(key)))))
+    return pd.DataFrame(rows, columns=["method", "seeds", *scored, *ESTIMATE])
 
 
 def _estimates(rows: pd.DataFrame) -> list[Estimate]:
     return [Estimate(*row) for row in rows[ESTIMATE].itertuples(index=False)]
-
-
-def _mean_by_seed(per_benchmark: dict[str, dict[int, Estimate]]) -> dict[int, Estimate]:
-    """Seed -> mean over benchmarks, for the seeds that have all of them."""
-    seeds = [set(found) for found in per_benchmark.values()]
-    share = 1 / max(len(per_benchmark), 1)
-    common = sorted(set.intersection(*seeds)) if seeds else []
-    return {seed: combine([d[seed] for d in per_benchmark.values()], [share] * len(per_benchmark)) for seed in common}
 
 
 def powers(k: int) -> list[int]:

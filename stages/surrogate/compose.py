@@ -3,7 +3,7 @@
 from pydantic import create_model
 
 from stages.files import InputError
-from stages.methods.base import Method, Settings
+from stages.methods.base import Method, Settings, StatisticsSettings
 
 # Seam -> what changes it: an attribute of the method, or the default of a setting.
 SEAMS: dict[str, tuple[str, ...]] = {
@@ -28,7 +28,7 @@ def seams(method: type[Method]) -> tuple[str, ...]:
 
 
 def compose(*methods: type[Method]) -> type[Method]:
-    """A method with every change of `methods`; InputError names two that change the same seam."""
+    """A method with every change of `methods`; InputError names two that change the same seam or name a setting alike."""
     owner: dict[str, type[Method]] = {}
     for method in methods:
         for seam in seams(method):
@@ -37,6 +37,7 @@ def compose(*methods: type[Method]) -> type[Method]:
                     f"{_name(owner[seam])} and {_name(method)} both change the {seam}: they cannot be combined"
                 )
             owner[seam] = method
+    _refuse_shared_names(methods)
 
     def statistics(self, mini_batch):
         return {name: value for method in methods for name, value in method.statistics(self, mini_batch).items()}
@@ -44,17 +45,33 @@ def compose(*methods: type[Method]) -> type[Method]:
     def initial_state(self):
         return {name: value for method in methods for name, value in method.initial_state(self).items()}
 
+    def logit_terms(self, logits):
+        return {name: value for method in methods for name, value in method.logit_terms(self, logits).items()}
+
     def looks_ahead(self):
         return max((method.looks_ahead.fget(self) for method in methods), key=LOOKS.index)
 
     members = {
         "Settings": _settings(methods),
         "uses_logits": any(method.uses_logits for method in methods),
+        "logit_terms": logit_terms,
         "statistics": statistics,
         "initial_state": initial_state,
         "looks_ahead": property(looks_ahead),
     }
     return type("".join(method.__name__ for method in methods), methods, members)
+
+
+def _refuse_shared_names(methods: tuple[type[Method], ...]) -> None:
+    """One name cannot stand for two settings; those of `StatisticsSettings` mean the same everywhere."""
+    owner: dict[str, type[Method]] = {}
+    for method in methods:
+        for name in method.Settings.model_fields.keys() - StatisticsSettings.model_fields.keys():
+            if name in owner:
+                raise InputError(
+                    f"{_name(owner[name])} and {_name(method)} both have a setting {name}: they cannot be combined"
+                )
+            owner[name] = method
 
 
 def _settings(methods: tuple[type[Method], ...]) -> type[Settings]:

@@ -5,7 +5,17 @@ scores.py    our scores as tables [method, seed], checked
 compare.py   all published numbers of a setting, the headline first; protocols field by field
 """
 
-from stages.verdicts.compare import VARIANTS, compare, protocol_diffs
+from stages.verdicts.compare import COLUMNS, VARIANTS, compare, protocol_diffs
 from stages.verdicts.judge import FalseAlarms, Verdict, after_holm, false_alarms, judge
 
-__all__ = ["VARIANTS", "FalseAlarms", "Verdict", "after_holm", "compare", "false_alarms", "judge", "protocol_diffs"]
+__all__ = [
+    "COLUMNS",
+    "VARIANTS",
+    "FalseAlarms",
+    "Verdict",
+    "after_holm",
+    "compare",
+    "false_alarms",
+    "judge",
+    "protocol_diffs",
+]

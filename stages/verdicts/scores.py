@@ -8,6 +8,7 @@ import pandas as pd
 from stages.files import InputError
 from stages.publications.schema import RELEASED
 
+UNTRAINED = -1  # stands for the training seed of a model that has none
 COLUMNS = "method seed benchmark metric k value".split()
 
 
@@ -30,12 +31,16 @@ def is_trained(method: str) -> bool:
 def tables(scores: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
     """Cell -> table [method, seed] of points, methods in the order of `scores`, seeds ascending.
 
-    Trained methods must have every seed and every cell that any of them has, other models every cell; the seeds they
-    lack are NaN in the table. InputError names the method, seed and benchmark of the first row that is NaN, out of 0
-    to 100, doubled or missing, and a benchmark whose avg has two k.
+    Trained methods must have every seed and every cell that any of them has. Other models must have every cell, and may
+    have no seed (NA); the seeds they lack are NaN in the table. InputError names the method, seed and benchmark of the
+    first row that is NaN, out of 0 to 100, doubled or missing, and a benchmark whose avg has two k.
     """
     if missing := [name for name in COLUMNS if name not in scores.columns]:
         raise InputError(f"scores: column {', '.join(missing)} is missing")
+    untrained = ~scores["method"].map(is_trained).astype(bool)
+    for row in scores[scores["seed"].isna() & ~untrained].itertuples():
+        raise InputError(f"scores: {_where(row)} names no seed; give the training seed of every run")
+    scores = scores.assign(seed=scores["seed"].fillna(UNTRAINED).astype(int))
     for row in scores[~scores["value"].between(0, 100)].itertuples():
         raise InputError(f"scores: {_where(row)} is {row.value}; a score is in points, 0 to 100")
     for row in scores[scores.duplicated(COLUMNS[:-1])].itertuples():
@@ -43,7 +48,7 @@ def tables(scores: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
     for benchmark, ks in scores[scores["metric"] == "avg"].groupby("benchmark")["k"]:
         if ks.nunique() > 1:
             raise InputError(
-                f"scores: avg on {benchmark} has k {', '.join(map(str, sorted(ks.unique())))}; sample all with one k"
+                f"scores: avg on {benchmark} has k {', '.join(map(str, sorted(ks.unique())))}; sample all runs with one k"
             )
     methods = list(dict.fromkeys(scores["method"]))
     seeds = sorted(scores["seed"].unique())

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from stages.datasets.cleaning import Cleaned, Row, clean
 from stages.datasets.fetch import Fetched
-from stages.datasets.readers import code, evaluation, evalplus, training
+from stages.datasets.readers import code, evalplus, evaluation, training
 from stages.datasets.sources import Source
 from stages.datasets.storage import stored_rows
 from stages.files import InputError

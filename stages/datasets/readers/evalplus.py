@@ -62,8 +62,8 @@ RULES = {
         "    if found == sum(abs(int(a) - int(b)) for a, b in zip(*digits)): return True"
     ),
 }  # fmt: skip
-# What an input must be like where some make the data set's own solution return more than the sandbox lets pass (4 MB) or
-# run for tens of seconds in all. EvalPlus has such a reduction too, its sets without extreme inputs.
+# What an input must be like where some make the data set's own solution return more than the sandbox lets pass (4 MB)
+# or run for tens of seconds in all. EvalPlus has such a reduction too, its sets without extreme inputs.
 SMALL_ENOUGH: dict[str, Callable[[Any], bool]] = {
     "HumanEval/15": lambda arguments: arguments[0] <= 100_000,
     "HumanEval/100": lambda arguments: arguments[0] <= 100_000,
@@ -119,7 +119,8 @@ def _deep_tuple(value: Any) -> Any:
 
 
 RESTORED: dict[tuple[int, ...], Callable[[list[Any]], Any]] = {
-    (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, 429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809): _tuples,
+    (2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424): _tuples,
+    (429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809): _tuples,
     (63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780): lambda a: [_tuples(item) for item in a],
     (75, 413, 444, 753): lambda a: [_tuples(a[0]), a[1]],
     (106, 750): lambda a: [a[0], tuple(a[1])],

@@ -1,0 +1,66 @@
+"""SENT: a KL penalty on sure tokens, by their covariance (Semantic and Token Entropy, arXiv 2512.04359).
+
+    low tokens: the 80 % of tokens with the lowest H;   c = (A − mean A)(log p − mean log p) over them
+    maximise  r·A − 2β·|log r|     for the share of low tokens with the highest c
+              r·A − ½β·|log r|     for as many with the lowest c
+              r·A                  for the others; no clip
+
+The abstract puts a KL penalty on all low-entropy tokens and a stronger one on those of high covariance; this is what the
+released loss does. A and log p count without gradient, H is the current policy's, and the sets are taken over the
+optimiser's mini-batch, which costs one pass without gradient.
+
+Defaults: 80 %, factors 2 and ½ (zldscr0/SENT@b3235649, compute_policy_loss_low_entropy_kl_cov_v2); share 2e-4 and β 1,
+that function's own. Its launchers set neither, so that verl's β 0.1 may have been in force.
+Departures: the released code takes the sets over a micro-batch. Its launchers add 1e-3·KL to the initial model, which is
+the method kl_penalty, and order the training data from low to high semantic entropy, which is not part of this method
+(how that is computed is not in the repository).
+Neutral setting: none, for want of a clip; coefficient 0 is Clip-Free.
+"""
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from stages.methods import base
+from stages.surrogate.batch import masked_mean, uniform
+
+
+class Sent(base.Method):
+    class Settings(base.StatisticsSettings):
+        low_share: float = Field(0.8, gt=0, le=1, description="of all tokens, those of lowest entropy; released code")
+        share: float = Field(2e-4, gt=0, le=0.5, description="of low tokens, at each end of c; released code")
+        coefficient: float = Field(1.0, ge=0, description="β; released code's own default")
+        high_factor: float = Field(2.0, ge=0, description="of β at the highest covariances; released code")
+        low_factor: float = Field(0.5, ge=0, description="of β at the lowest covariances; released code")
+
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        """How strongly each token is held, [B, T]."""
+        settings, mask = self.settings, mini_batch.response_mask
+        ties = uniform(mini_batch, "sent")
+        low = _lowest(mini_batch.entropy, mask, settings.low_share, ties)
+        centred = [values - masked_mean(values, low) for values in (mini_batch.advantages, mini_batch.log_prob)]
+        covariance = centred[0] * centred[1]
+        factor = torch.zeros_like(covariance)
+        factor[_lowest(-covariance, low, settings.share, ties)] = settings.high_factor
+        factor[_lowest(covariance, low, settings.share, ties)] = settings.low_factor
+        return {"held": factor}
+
+    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        held = self.settings.coefficient * update.statistics["held"]
+        return update.ratio * update.advantages - held * update.log_ratio.abs()
+
+    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        return torch.zeros_like(update.response_mask)
+
+
+def _lowest(values: Tensor, among: Tensor, share: float, ties: Tensor) -> Tensor:
+    """[B, T] bool: the `share` of the tokens `among` with the lowest `values`, of equal ones those with the lower `ties`.
+
+    At least one if there is any, and rounded down, as in the released code.
+    """
+    places = among.flatten().nonzero()[:, 0]
+    order = ties.flatten()[places].argsort()
+    places = places[order][values.flatten()[places[order]].argsort(stable=True)]
+    chosen = torch.zeros_like(among.flatten())
+    chosen[places[: max(1, int(len(places) * share))]] = True
+    return chosen.view_as(among)
