@@ -10,7 +10,7 @@ from verl.trainer.ppo import core_algos
 
 from stages.methods import build
 from stages.surrogate.batch import Progress
-from tests.batches import random_update
+from tests.batches import mean_loss, random_update, surveyed
 
 SEEDS = range(4)
 
@@ -136,11 +136,17 @@ def test_unlikeliness_ranks_wrong_responses_too():
 
 
 def test_entropy_adv_by_hand():
-    batch = responses_with([1, 0], lengths=[1, 1])
-    entropy = torch.tensor([[0.5], [3.0]], dtype=torch.float64)
-    plain = value_of(build("grpo", {}), batch)
-    shaped = value_of(build("entropy_adv", {}), replace(batch, old_entropy=entropy))
-    assert (shaped - plain).tolist() == pytest.approx([0.4 * 0.5, abs(plain[1].item()) / 2])
+    """At r = 1 the objective is A + min(.4·H, |A|/2), with the current policy's H, which gets no gradient of its own."""
+    update = replace(responses_with([1, 0], lengths=[1, 1]), advantages=torch.tensor([[1.0], [-1.0]]).double())
+    entropy = torch.tensor([[0.5], [3.0]], dtype=torch.float64, requires_grad=True)
+    log_prob = update.old_log_prob[:, :1].clone().requires_grad_()
+    update = replace(
+        update, log_prob=log_prob, old_log_prob=log_prob.detach(), entropy=entropy, mask=update.response_mask
+    )
+    loss, _ = build("entropy_adv", {}).token_loss(update)
+    assert (-loss[:, 0]).tolist() == pytest.approx([1 + 0.2, -1 + 0.5])
+    gradients = torch.autograd.grad(-loss.sum(), [log_prob, entropy], allow_unused=True)
+    assert gradients[0][:, 0].tolist() == pytest.approx([1.2, -0.5]) and gradients[1] is None
 
 
 # -- entropy shared out by position (2508.04349), as loops --------------------------------------------------------
@@ -164,9 +170,13 @@ def gtpo_by_loops(batch, a1=1.0, a2=0.1):
             else:
                 total = sum(1 / entropy[j, t] for j in peers)
                 found[i, t] = -a1 - a2 * (1 / entropy[i, t]) / total * len(peers)
-    for chosen in (mask & batch.correct[:, None], mask & ~batch.correct[:, None]):
-        if chosen.sum() > 1:
-            found[chosen] = (found[chosen] - found[chosen].mean()) / (found[chosen].std() + 1e-6)
+    for group in set(batch.group.tolist()):
+        for right in (True, False):
+            rows = [i for i in range(size) if batch.group[i] == group and batch.correct[i] == right]
+            values = [found[i, t].item() for i in rows for t in range(mask.shape[1]) if mask[i, t]]
+            for i, t in [(i, t) for i in rows for t in range(mask.shape[1]) if mask[i, t]]:
+                spread = np.std(values, ddof=1) if len(values) > 1 else np.inf
+                found[i, t] = (found[i, t] - np.mean(values)) / (spread + 1e-6)
     return found
 
 
@@ -185,6 +195,27 @@ def test_grpo_s_is_gtpo_on_mean_entropies(seed):
     assert torch.allclose(build("grpo_s", {}).advantages(batch), expected, atol=1e-9)
 
 
+def test_grpo_s_by_hand():
+    """Two right responses of mean entropy 1 and 3, two wrong ones of 1 and 1/3: ±(1 + .1·(share · 2))."""
+    entropy = torch.tensor([1.0, 3.0, 1.0, 1 / 3], dtype=torch.float64)[:, None].expand(-1, 3)
+    batch = replace(responses_with([1, 1, 0, 0]), old_entropy=entropy)
+    shaped = np.array([1.05, 1.15, -1.05, -1.15])
+    together = (shaped - shaped.mean()) / (shaped.std(ddof=1) + 1e-6)
+    assert value_of(build("grpo_s", {"variant": "together"}), batch).tolist() == pytest.approx(together.tolist())
+    half = 2**-0.5  # two values are one deviation of N − 1 apart by √2
+    assert value_of(build("grpo_s", {}), batch).tolist() == pytest.approx([-half, half, half, -half], abs=1e-4)
+
+
+def test_grpo_s_ratio_is_the_mean_of_its_tokens():
+    update = random_update(3, spread=0.8)
+    value = build("grpo_s", {}).surrogate(update, 0.2, 0.28)
+    for i, length in enumerate(update.response_length.tolist()):
+        ratios = [(update.log_prob[i, t] - update.old_log_prob[i, t]).exp().item() for t in range(length)]
+        ratio, advantage = sum(ratios) / length, update.advantages[i, 0].item()
+        expected = min(ratio * advantage, min(max(ratio, 0.8), 1.28) * advantage)
+        assert value[i, :length].tolist() == pytest.approx([expected] * length)
+
+
 # -- planning, covariance, outcomes -------------------------------------------------------------------------------
 
 
@@ -198,16 +229,26 @@ def test_hicra_finds_phrases_across_tokens():
     assert build("hicra", {"phrases": [", X"]}).advantages(batch)[1].tolist() == pytest.approx(
         [-0.4, -0.5, -0.4, -0.5, 0]
     )
+    for phrases in (["it, x", "x let us"], ["let us", "x let us see"]):  # that overlap, or begin alike
+        marked = build("hicra", {"phrases": phrases}).planning(batch)[0].tolist()
+        assert marked == [False, "it, x" in phrases, True, True, "x let us see" in phrases]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_cw_grpo_weights(seed):
-    batch = random_update(seed)
-    mask, plain = batch.response_mask, build("grpo", {}).advantages(batch)
-    a, p = plain[mask].numpy(), batch.old_log_prob[mask].numpy()
+@pytest.mark.parametrize("policy", ["current", "old"])
+def test_cw_grpo_weights(seed, policy):
+    update = random_update(seed, spread=0.6)
+    mask, method = update.response_mask, build("cw_grpo", {"statistics": policy})
+    a, p = update.advantages[mask].numpy(), (update.log_prob if policy == "current" else update.old_log_prob)[mask]
+    p = p.detach().numpy()
     c = (a - a.mean()) * (p - p.mean())
     weight = np.exp(-(c**2) / (2 * c.var(ddof=1)))
-    assert build("cw_grpo", {}).advantages(batch)[mask].numpy() == pytest.approx(a * weight / weight.mean(), abs=1e-9)
+    expected = weight / weight.mean()
+    seen = surveyed(method, update)
+    assert method.token_weight(seen)[mask].numpy() == pytest.approx(expected, abs=1e-9)
+    # a weight on the objective is the same weight on A
+    weighted = replace(update, advantages=update.advantages * method.token_weight(seen))
+    assert mean_loss(method, update).item() == pytest.approx(mean_loss(build("grpo", {}), weighted).item())
 
 
 def test_outcome_ucb_remembers_answers():
@@ -220,6 +261,11 @@ def test_outcome_ucb_remembers_answers():
     later = replace(batch, progress=Progress(2, 5, state), answer=("7", "8", "9", "7"))
     bonus = np.array([3**-0.5, 1, 1, 3**-0.5])
     assert value_of(method, later).tolist() == pytest.approx(2 * (bonus - bonus.mean()), abs=1e-9)
+    constant = build("outcome_ucb", {"coefficient": 2.0, "baseline": 0.5})
+    assert value_of(constant, later).tolist() == pytest.approx(2 * (bonus - 0.5), abs=1e-9)
+    apart = replace(later, group=torch.tensor([0, 0, 1, 1]), prompt_id=("p0", "p0", "p1", "p1"))
+    half = 1 - 3**-0.5  # the mean is the prompt's own, and p1 was never asked before
+    assert value_of(method, apart).tolist() == pytest.approx([-half, half, 0, 0], abs=1e-9)
     assert method.next_state(later, {})["counts"]["p0"] == {"7": 5, "8": 2, "9": 1}
     assert state == {"counts": {"p0": {"7": 3, "8": 1}}}  # the earlier state is left as it was
 
@@ -252,8 +298,8 @@ def test_dcpo_smooths_over_three_visits():
         batch = responses_with(rewards, progress=Progress(visit, 3, state))
         seen += rewards
         now, past = np.array(rewards, dtype=float), np.array(seen, dtype=float)
-        current = (now - now.mean()) / now.std(ddof=1) if now.std() else np.zeros(4)
-        cumulative = (now - past.mean()) / past.std(ddof=1)
+        current = (now - now.mean()) / now.std() if now.std() else np.zeros(4)
+        cumulative = (now - past.mean()) / past.std()
         late = (visit - 1) / visit * current + cumulative / visit
         early = current / visit + (visit - 1) / visit * cumulative
         expected = np.where(np.abs(late) < np.abs(early), late, early)

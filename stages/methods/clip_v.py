@@ -10,6 +10,8 @@ Departures: whether masked tokens leave the denominator is not published; they d
 Neutral setting: share 0 is GRPO.
 """
 
+from typing import Literal
+
 from torch import Tensor
 
 from stages.methods import base
@@ -23,7 +25,10 @@ class ClipV(base.Method):
         share: float = base.Field(1e-4, ge=0, le=1, description="ρ, most of all tokens that may be masked; 2602.03392")
 
     uses_logits = True
-    looks_ahead = "current"
+
+    @property
+    def looks_ahead(self) -> Literal["current"]:
+        return "current"
 
     def logit_terms(self, logits: Tensor) -> dict[str, Tensor]:
         log_prob = logits.detach().log_softmax(-1)

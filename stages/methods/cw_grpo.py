@@ -2,10 +2,12 @@
 
     A ← w·A,   w = exp(−c²/2σ²) normalised to mean 1,   c = (A − mean A)(log p − mean log p),   σ = std c
 
-over the tokens of the step's batch.
+over the tokens of the mini-batch. Since w ≥ 0 and PPO's objective is proportional to A, w is applied as a token weight.
 
-Defaults: σ is the standard deviation of c (second-hand); there is no free constant.
-Departures: log p is the old policy's: the weight belongs to the advantage, which is taken before the update.
+Defaults: none to choose; σ is the standard deviation of c. p is the current policy's, as in the paper's c, which costs
+one pass without gradient a mini-batch; `statistics: old` takes the old policy's.
+Departures: the paper's group of 12 responses is its whole batch; here the means run over the mini-batch. Its KL penalty and
+its format reward are left out, as for all methods of this suite.
 Neutral setting: none.
 """
 
@@ -18,9 +20,15 @@ from stages.surrogate.selection import deviation, token_covariance
 
 
 class CwGrpo(base.Method):
-    def advantages(self, responses: base.Responses) -> Tensor:
-        advantages, mask = super().advantages(responses), responses.response_mask
-        covariance = token_covariance(advantages, responses.old_log_prob, mask)
+    class Settings(base.StatisticsSettings):
+        pass
+
+    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+        mask = mini_batch.response_mask
+        covariance = token_covariance(mini_batch.advantages, mini_batch.log_prob, mask)
         spread = deviation(covariance, mask).clamp(min=torch.finfo(covariance.dtype).tiny ** 0.5)
         weight = torch.exp(-0.5 * (covariance / spread) ** 2)
-        return advantages * weight / masked_mean(weight, mask)
+        return {"covariance_weight": weight / masked_mean(weight, mask)}
+
+    def token_weight(self, update: base.Update) -> Tensor:
+        return update.statistics["covariance_weight"]

@@ -16,7 +16,7 @@ Neutral setting: clip_ratio_high 0.2, dynamic_sampling false, overlong_shaping f
 """
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from torch import Tensor
 
 from stages.methods import base
@@ -28,7 +28,15 @@ class Dapo(base.Method):
         dynamic_sampling: bool = Field(True, description="replace groups that are all right or all wrong; §3.2")
         overlong_shaping: bool = Field(True, description="soft punishment of long responses; §3.4")
         overlong_length: PositiveInt = Field(20480, description="L_max, tokens; §4.1")
-        overlong_buffer: PositiveInt = Field(4096, description="L_buffer, tokens; §4.1")
+        overlong_buffer: PositiveInt = Field(4096, description="L_buffer, tokens; §4.1", validate_default=True)
+
+        @field_validator("overlong_buffer")
+        @classmethod
+        def _shorter_than_the_whole(cls, buffer: int, info: ValidationInfo) -> int:
+            longest = info.data.get("overlong_length", buffer)
+            if buffer > longest:
+                raise ValueError(f"longer than overlong_length, {longest}; set both to the run's response lengths")
+            return buffer
 
     def rollout(self, progress: base.Progress) -> base.Rollout:
         return base.Rollout(resample_uniform_groups=self.settings.dynamic_sampling)

@@ -1,16 +1,18 @@
-"""DCPO: clip bounds that widen for unlikely tokens, advantages smoothed over visits (arXiv 2509.02333 §3).
+"""DCPO: clip bounds that widen for unlikely tokens, advantages smoothed over visits (arXiv 2509.02333 §2, §3).
 
-    r between 0.5 + 0.5·√max(1 − 4ε_low/q, 0) and min(0.5 + 0.5·√(1 + 4ε_high/q), max(c, 10)),   q the old probability
+    r between 0.5 + 0.5·√max(1 − 4ε_low/q, 0) and min(0.5 + 0.5·√(1 + 4ε_high/q), 10),   q the old probability
 
-At the i-th visit of a prompt, with A_cur normalised within the group and A_cum over all its responses so far:
+At the i-th visit of a prompt, with A_cur normalised within the group and A_total over all its responses so far:
 
-    of (i−1)/i·A_cur + 1/i·A_cum  and  1/i·A_cur + (i−1)/i·A_cum  the one with the smaller absolute value
+    of (i−1)/i·A_cur + 1/i·A_total  and  1/i·A_cur + (i−1)/i·A_total  the one with the smaller absolute value
 
 so a group of equal rewards has a signal once its prompt has a history.
 
-Defaults: ε 0.16/0.2 (the repository's README; its script sets 0.2/0.28), c 10 the dual clip (the released code).
-No epsilon in the normalisation; a deviation of 0 makes its part 0 (released code).
-Departures: aggregation is token-mean, which is what the code's "only-token-mean" computes; its README says per response.
+Defaults: ε 0.16/0.2, largest ratio 10 for both signs of A, which for A<0 is the dual clip c (§A.9; the released script
+sets 0.2/0.28 and caps the ratio at max(c, 10)). Deviations divide by N (eq. 30), without epsilon; one of 0 makes its part
+0 (released code). Each response's tokens are averaged first (§3.1, "only token mean").
+Departures: the paper sums these averages over the responses, here they are averaged, a constant factor. The released
+code's "only-token-mean" computes the mean over all tokens: `aggregation: token-mean` replays it.
 Neutral setting: none; the bounds depend on q.
 """
 
@@ -18,16 +20,18 @@ import torch
 from torch import Tensor
 
 from stages.methods import base
-from stages.surrogate.groups import group_mean, group_size
+from stages.surrogate.aggregation import Aggregation
+from stages.surrogate.groups import group_size, group_sum
 
 
 class Dcpo(base.Method):
     class Settings(base.Settings):
-        clip_ratio_low: float = base.Field(0.16, ge=0, description="ε_low; repository's README")
-        clip_ratio_high: float = base.Field(0.2, ge=0, description="ε_high; repository's README")
-        dual_clip: float | None = base.Field(10.0, gt=1, description="c; released code")
+        clip_ratio_low: float = base.Field(0.16, ge=0, description="ε_low; 2509.02333 §A.9")
+        clip_ratio_high: float = base.Field(0.2, ge=0, description="ε_high; 2509.02333 §A.9")
+        dual_clip: float | None = base.Field(10.0, gt=1, description="c; 2509.02333 §A.9")
+        aggregation: Aggregation = base.Field("seq-mean-token-mean", description="of token losses; 2509.02333 §3.1")
 
-    LARGEST_RATIO = 10.0  # released code: max(c, 10)
+    LARGEST_RATIO = 10.0  # 2509.02333 §2; in the released code max(c, 10)
 
     def clip_range(self, update: base.Update) -> tuple[Tensor, Tensor]:
         old = update.old_log_prob.exp().clamp(min=1e-30)
@@ -36,21 +40,17 @@ class Dcpo(base.Method):
         return 1 - lower, upper.clamp(max=max(self.settings.dual_clip or 0.0, self.LARGEST_RATIO)) - 1
 
     def advantages(self, responses: base.Responses) -> Tensor:
-        rewards, group = self.rewards(responses), responses.group
+        # in double precision: a deviation of 0 has to be found in sums of squares
+        rewards, group = self.rewards(responses).double(), responses.group
         history = responses.progress.state["history"]
         past = rewards.new_tensor([history.get(name, [0, 0, 0.0, 0.0]) for name in responses.prompt_id])
-        size, mean = group_size(group).to(rewards.dtype), group_mean(rewards, group)
-        current = standardised(rewards, size, mean * size, group_mean(rewards**2, group) * size)
-        count, total, squares = (
-            past[:, 1] + size,
-            past[:, 2] + mean * size,
-            past[:, 3] + group_mean(rewards**2, group) * size,
-        )
-        cumulative = standardised(rewards, count, total, squares)
+        now = torch.stack([group_size(group).double(), group_sum(rewards, group), group_sum(rewards**2, group)], dim=1)
+        current, cumulative = standardised(rewards, now), standardised(rewards, now + past[:, 1:])
         visit = past[:, 0] + 1
         late = (visit - 1) / visit * current + cumulative / visit
         early = current / visit + (visit - 1) / visit * cumulative
-        return torch.where(late.abs() < early.abs(), late, early)[:, None] * responses.response_mask
+        smoothed = torch.where(late.abs() < early.abs(), late, early).to(responses.rewards.dtype)
+        return smoothed[:, None] * responses.response_mask
 
     def initial_state(self) -> base.State:
         return {"history": {}}
@@ -58,7 +58,7 @@ class Dcpo(base.Method):
     def next_state(self, responses: base.Responses, measured: dict[str, float]) -> base.State:
         """Per prompt: visits, responses, sum and sum of squares of their rewards."""
         history = dict(responses.progress.state["history"])
-        rewards = self.rewards(responses)
+        rewards = self.rewards(responses).double()
         for name in dict.fromkeys(responses.prompt_id):
             own = rewards[torch.tensor([prompt == name for prompt in responses.prompt_id])]
             visits, count, total, squares = history.get(name, [0, 0, 0.0, 0.0])
@@ -66,8 +66,9 @@ class Dcpo(base.Method):
         return {"history": history}
 
 
-def standardised(rewards: Tensor, count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
-    """[B] (R − mean) / sample std of `count` rewards with these sums; 0 where the deviation is 0."""
+def standardised(rewards: Tensor, sums: Tensor) -> Tensor:
+    """[B] (R − mean) / std, of responses whose number, sum and sum of squares are `sums` [B, 3]; 0 where std is 0."""
+    count, total, squares = sums.unbind(1)
     mean = total / count
-    variance = ((squares - total * mean) / (count - 1).clamp(min=1)).clamp(min=0.0)
+    variance = squares / count - mean**2
     return torch.where(variance > 1e-12, (rewards - mean) / variance.clamp(min=1e-12).sqrt(), 0.0)

@@ -1,11 +1,14 @@
-"""Entropy-Adv: the advantage grows with the token's entropy (arXiv 2506.14758 §3).
+"""Entropy-Adv: the advantage grows with the token's entropy (arXiv 2506.14758 §3.2, eq. 4–7).
 
-    A + min(α·sg(H), |A|/κ)
+    A + min(α·sg(H), |A|/κ)      H the current policy's
 
-Defaults: α 0.4, κ 2 (three second-hand sources agree).
-Departures: H is the old policy's, which is what A is computed from; the paper writes sg(H) and does not say whose.
+Defaults: α 0.4 with GRPO, κ 2 (§4). The released line stands in verl's `update_policy` (footnote 2), where H is the
+current policy's, too.
+Departures: the paper's baseline also has Clip-Higher and rewards of ±1; here both are GRPO's.
 Neutral setting: alpha 0 is GRPO.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,10 +18,10 @@ from stages.methods import base
 
 class EntropyAdv(base.Method):
     class Settings(base.Settings):
-        alpha: float = base.Field(0.4, ge=0, description="α, advantage a nat; 2506.14758, second-hand")
-        kappa: float = base.Field(2.0, gt=1, description="κ > 1 keeps the sign of A; 2506.14758, second-hand")
+        alpha: float = base.Field(0.4, ge=0, description="α, advantage a nat; 2506.14758 §4")
+        kappa: float = base.Field(2.0, gt=1, description="κ > 1 keeps the sign of A; 2506.14758 §4")
 
-    def advantages(self, responses: base.Responses) -> Tensor:
-        advantages = super().advantages(responses)
-        shaping = torch.minimum(self.settings.alpha * responses.old_entropy, advantages.abs() / self.settings.kappa)
-        return advantages + shaping * responses.response_mask
+    def surrogate(self, update: base.Update, clip_low, clip_high) -> Tensor:
+        advantages, entropy = update.advantages, update.entropy.detach()
+        shaping = torch.minimum(self.settings.alpha * entropy, advantages.abs() / self.settings.kappa)
+        return super().surrogate(replace(update, advantages=advantages + shaping), clip_low, clip_high)

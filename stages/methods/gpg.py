@@ -6,8 +6,8 @@ so that groups without signal do not shrink the gradient. Variants (`variant`):
   paper  α = B / (B − M), M the number of responses in groups whose rewards are all equal
   verl   α = B / number of responses with a reward that is not 0 (verl 0.9.1, compute_gpg_outcome_advantage)
 
-Defaults: F_norm 1 (§3.2). The official code counts groups and samples dead ones again; α is then the same share.
-Departures: none known.
+Defaults: F_norm 1 (§3.2). The official code counts groups, which is the same share, and samples dead ones again.
+Departures: dead groups are not sampled again. A group of one has no signal in `paper` and keeps R in `verl`.
 Neutral setting: none; there is no ratio, and the advantage is not divided by the standard deviation.
 """
 
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from stages.methods import base
-from stages.surrogate.groups import group_mean, group_size
+from stages.surrogate.centred import group_centred, group_uniform
+from stages.surrogate.groups import group_mean
 
 
 class Gpg(base.Method):
@@ -26,11 +27,10 @@ class Gpg(base.Method):
 
     def advantages(self, responses: base.Responses) -> Tensor:
         rewards, group = self.rewards(responses), responses.group
-        centred = rewards - group_mean(rewards, group) * (group_size(group) > 1)
         if self.settings.variant == "paper":
-            counted = (group_mean(centred**2, group) > 0).sum()
+            centred, counted = rewards - group_mean(rewards, group), (~group_uniform(rewards, group)).sum()
         else:
-            counted = (rewards != 0).sum()
+            centred, counted = group_centred(rewards, group), (rewards != 0).sum()
         return (len(rewards) / counted.clamp(min=1) * centred)[:, None] * responses.response_mask
 
     def surrogate(self, update: base.Update, clip_low, clip_high) -> Tensor:

@@ -3,20 +3,27 @@
     right responses:  R =  b1 + b2 · H̄ / Σ H̄ · n      H̄ the response's mean entropy, sums over the group's n right ones
     wrong responses:  R = −b1 − b2 · (1/H̄) / Σ (1/H̄) · m     over its m wrong ones
 
-normalised over all right and over all wrong responses of the batch separately; the ratio of a response is the mean of
-its tokens' ratios, clipped per response.
+then normalised; the ratio of a response is the mean of its tokens' ratios, clipped per response (eq. 10, 11).
 
-Defaults: b1 1, b2 0.1, ε 0.2/0.28 (second-hand). 1/H̄ is guarded by 1e-8; the deviation by 1e-6 (this suite's).
-Departures: H is the old policy's, from which the advantages are computed.
+Variants (`variant`), because two second-hand readings disagree about the normalisation:
+  apart     over the group's right and over its wrong responses separately, as in `gtpo`
+  together  over the whole group, as in GRPO
+
+Defaults: b1 1, b2 0.1, ε 0.2/0.28; H is the old policy's (second-hand). H̄ is held above 1e-8; the deviation has N − 1
+and 1e-6 (this suite's, as in `grpo`).
+Departures: none known.
 Neutral setting: none; the ratio is the sequence's.
 """
+
+from typing import Literal
 
 from torch import Tensor
 
 from stages.methods import base
-from stages.methods.gtpo import normalised, shared_by_position
+from stages.methods.gtpo import SMALLEST_ENTROPY, normalised, shared_by_position
 from stages.surrogate.aggregation import Aggregation
 from stages.surrogate.batch import response_mean
+from stages.surrogate.groups import group_normalised
 from stages.surrogate.ratio import clipped_objective
 
 
@@ -26,16 +33,19 @@ class GrpoS(base.Method):
         aggregation: Aggregation = base.Field("seq-mean-token-mean", description="of token losses; 2508.04349 §3.2")
         base_reward: float = base.Field(1.0, description="b1; 2508.04349, second-hand")
         entropy_reward: float = base.Field(0.1, ge=0, description="b2; 2508.04349, second-hand")
+        variant: Literal["apart", "together"] = base.Field("apart", description="over what rewards are normalised")
 
     def advantages(self, responses: base.Responses) -> Tensor:
-        settings = self.settings
-        entropy = response_mean(responses.old_entropy, responses.response_mask)[:, None]
+        settings, group = self.settings, responses.group
+        entropy = response_mean(responses.old_entropy, responses.response_mask).clamp(min=SMALLEST_ENTROPY)[:, None]
         right, wrong = responses.correct[:, None], ~responses.correct[:, None]
-        bonus = shared_by_position(entropy, right, responses.group)
-        malus = shared_by_position(1 / entropy.clamp(min=1e-8), wrong, responses.group)
-        value = normalised(settings.base_reward + settings.entropy_reward * bonus, right) + normalised(
-            -settings.base_reward - settings.entropy_reward * malus, wrong
-        )
+        shared = shared_by_position(entropy, right, group) + shared_by_position(1 / entropy, wrong, group)
+        sign = right.to(entropy.dtype) - wrong.to(entropy.dtype)
+        rewards = sign * (settings.base_reward + settings.entropy_reward * shared)
+        if settings.variant == "apart":
+            value = normalised(rewards, right, group) + normalised(rewards, wrong, group)
+        else:
+            value = group_normalised(rewards[:, 0], group)[:, None]
         return value * responses.response_mask
 
     def surrogate(self, update: base.Update, clip_low, clip_high) -> Tensor:

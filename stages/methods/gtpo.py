@@ -4,11 +4,14 @@
     wrong responses:  R_t = −a1 − a2 · (1/H_t) / Σ (1/H_t) · h_t    h_t wrong responses with length ≥ t
 
 The sums at position t run over the right (wrong) responses of the group that reach t. Then A is R_t normalised over all
-right tokens, and over all wrong tokens, of the batch separately.
+right tokens, and over all wrong tokens, of the group separately (eq. 6). So the mean advantage of right tokens is 0, as
+that of wrong ones is: what is learned is which tokens of a right answer were decisions.
 
 Not the other GTPO (arXiv 2508.03772).
-Defaults: a1 1, a2 0.1, ε 0.2/0.28 (second-hand). 1/H is guarded by 1e-8; the deviation by 1e-6 (this suite's).
-Departures: H is the old policy's, from which the advantages are computed.
+Defaults: a1 1, a2 0.1, ε 0.2/0.28; H is the old policy's (second-hand). H is held above 1e-8 (remark 2.1); the deviation
+has N − 1 and 1e-6 (this suite's, as in `grpo`).
+Departures: whether "all" tokens are the group's or the batch's is not said in what could be read: the group's here, to
+which every index of the paper belongs.
 Neutral setting: none; right and wrong tokens are normalised apart.
 """
 
@@ -17,21 +20,26 @@ from torch import Tensor
 
 from stages.methods import base
 
+SMALLEST_ENTROPY = 1e-8  # nats; 2508.04349, remark 2.1. In single precision the entropy of a sure token may be below 0
+
 
 def shared_by_position(weight: Tensor, chosen: Tensor, group: Tensor) -> Tensor:
     """[B, T] weight / Σ weight · count, over the tokens at the same position of the group's `chosen` tokens [B, T]."""
     kept = torch.where(chosen, weight, 0.0)
     total = kept.new_zeros(int(group.max()) + 1, kept.shape[1]).index_add(0, group, kept)[group]
     count = kept.new_zeros(int(group.max()) + 1, kept.shape[1]).index_add(0, group, chosen.to(kept.dtype))[group]
-    return torch.where(chosen, kept / total.clamp(min=1e-30) * count, 0.0)
+    return torch.where(chosen, kept / torch.where(chosen, total, 1.0) * count, 0.0)
 
 
-def normalised(values: Tensor, chosen: Tensor) -> Tensor:
-    """`values` minus their mean, over their deviation, over the `chosen` entries; 0 elsewhere."""
-    kept = values[chosen]
-    if kept.numel() < 2:
-        return torch.zeros_like(values)
-    return torch.where(chosen, (values - kept.mean()) / (kept.std() + 1e-6), 0.0)
+def normalised(values: Tensor, chosen: Tensor, group: Tensor) -> Tensor:
+    """`values` [B, T] minus their mean, over their deviation, over each group's `chosen` entries; 0 elsewhere."""
+    found = torch.zeros_like(values)
+    for number in group.unique():
+        members = chosen & (group == number)[:, None]
+        kept = values[members]
+        if kept.numel() > 1:
+            found[members] = (kept - kept.mean()) / (kept.std() + 1e-6)
+    return found
 
 
 class Gtpo(base.Method):
@@ -41,10 +49,9 @@ class Gtpo(base.Method):
         entropy_reward: float = base.Field(0.1, ge=0, description="a2; 2508.04349, second-hand")
 
     def advantages(self, responses: base.Responses) -> Tensor:
-        settings, mask, entropy = self.settings, responses.response_mask, responses.old_entropy
+        settings, mask, group = self.settings, responses.response_mask, responses.group
+        entropy = responses.old_entropy.clamp(min=SMALLEST_ENTROPY)
         right, wrong = mask & responses.correct[:, None], mask & ~responses.correct[:, None]
-        bonus = shared_by_position(entropy, right, responses.group)
-        malus = shared_by_position(1 / entropy.clamp(min=1e-8), wrong, responses.group)
-        return normalised(settings.base_reward + settings.entropy_reward * bonus, right) + normalised(
-            -settings.base_reward - settings.entropy_reward * malus, wrong
-        )
+        rewards = settings.base_reward + settings.entropy_reward * shared_by_position(entropy, right, group)
+        losses = settings.base_reward + settings.entropy_reward * shared_by_position(1 / entropy, wrong, group)
+        return normalised(rewards, right, group) + normalised(-losses, wrong, group)

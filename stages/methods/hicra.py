@@ -1,10 +1,11 @@
-"""HICRA: more credit to planning tokens (arXiv 2509.03646 §4).
+"""HICRA: more credit to planning tokens (arXiv 2509.03646 §3).
 
     A + α·|A|   on tokens that belong to a planning phrase,   A = R − mean R
 
-The paper finds its phrases ("strategic grams") by clustering n-grams of a corpus; the list is not published. Here they
-are declared: `phrases`, matched in the response's text without regard to case; a token counts that shares a character
-with a match.
+The paper finds its phrases ("strategic grams" of 3 to 5 words) by clustering n-grams of right solutions and keeping the
+clusters that most solutions share; the list is not published. Here they are declared: `phrases`, matched in the response's
+text without regard to case; a token counts that shares a character with a match. Examples in the paper: "let's try a
+different approach", "but the problem mentions that".
 
 Defaults: α 0.2 (second-hand); `phrases` has none.
 Departures: declared phrases instead of mined ones.
@@ -12,6 +13,7 @@ Neutral setting: none; the advantage is not divided by the standard deviation.
 """
 
 import re
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -22,7 +24,9 @@ from stages.surrogate.groups import group_mean
 
 class Hicra(base.Method):
     class Settings(base.Settings):
-        phrases: list[str] = base.Field(min_length=1, description="planning phrases, plain text; not published")
+        phrases: list[Annotated[str, base.Field(min_length=1)]] = base.Field(
+            min_length=1, description="planning phrases, plain text; not published"
+        )
         alpha: float = base.Field(0.2, ge=0, description="α, share of |A| added; 2509.03646, second-hand")
 
     def advantages(self, responses: base.Responses) -> Tensor:
@@ -31,13 +35,13 @@ class Hicra(base.Method):
         return advantages + self.settings.alpha * advantages.abs() * self.planning(responses)
 
     def planning(self, responses: base.Responses) -> Tensor:
-        """[B, T] bool: tokens of planning phrases."""
-        pattern = re.compile("|".join(map(re.escape, self.settings.phrases)), re.IGNORECASE)
+        """[B, T] bool: tokens of planning phrases. Phrases may overlap, so each is looked for on its own."""
+        patterns = [re.compile(re.escape(phrase), re.IGNORECASE) for phrase in self.settings.phrases]
         found = torch.zeros_like(responses.response_mask)
         for row, length in enumerate(responses.response_length.tolist()):
             pieces = [responses.decode(token) for token in responses.token_ids[row, :length].tolist()]
-            ends = torch.tensor([len(piece) for piece in pieces]).cumsum(0)
+            text, ends = "".join(pieces), torch.tensor([len(piece) for piece in pieces]).cumsum(0)
             starts = torch.cat([torch.zeros(1, dtype=ends.dtype), ends[:-1]])
-            for match in pattern.finditer("".join(pieces)):
+            for match in (match for pattern in patterns for match in pattern.finditer(text)):
                 found[row, :length] |= ((starts < match.end()) & (ends > match.start())).to(found.device)
         return found

@@ -22,6 +22,6 @@ class Opo(base.Method):
     def advantages(self, responses: base.Responses) -> Tensor:
         rewards, group = self.rewards(responses), responses.group
         length = responses.response_length.to(rewards.dtype)
-        baseline = group_sum(length * rewards, group) / group_sum(length, group)
+        baseline = group_sum(length * rewards, group) / group_sum(length, group).clamp(min=1)
         baseline = torch.where(group_size(group) > 1, baseline, 0.0)  # one alone keeps R, as in verl 0.9.1
         return (rewards - baseline)[:, None] * responses.response_mask

@@ -3,7 +3,8 @@
     A = 1 on right responses; wrong ones are left out, of the denominator too
 
 Defaults: no baseline and no standard deviation; PPO's clip stays (released code).
-Departures: none known.
+Departures: the released code drops wrong responses before it forms mini-batches; here a mini-batch keeps its prompts, so
+that a step has as many updates as any other method's. A mini-batch without any right response has no gradient.
 Neutral setting: none.
 """
 

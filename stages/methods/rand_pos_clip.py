@@ -9,6 +9,8 @@ Departures: as in Clip-Cov the zeroed tokens stay in the denominator, so this is
 Neutral setting: none; at least one token is drawn (share 0 is GRPO).
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,9 @@ class RandPosClip(base.Method):
     class Settings(base.Settings):
         share: float = base.Field(2e-4, ge=0, le=1, description="ρ, of all tokens; 2505.22617")
 
-    looks_ahead = "old"
+    @property
+    def looks_ahead(self) -> Literal["old"]:
+        return "old"
 
     def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
         count = max(int(self.settings.share * mini_batch.response_mask.sum()), 1) if self.settings.share else 0

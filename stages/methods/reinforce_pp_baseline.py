@@ -11,13 +11,11 @@ Neutral setting: none; the deviation is that of the batch.
 from torch import Tensor
 
 from stages.methods import base
-from stages.surrogate.groups import group_mean, group_size, whitened
+from stages.surrogate.centred import group_centred
+from stages.surrogate.groups import whitened
 
 
 class ReinforcePpBaseline(base.Method):
     def advantages(self, responses: base.Responses) -> Tensor:
-        rewards = self.rewards(responses)
-        centred = rewards - group_mean(rewards, responses.group) * (
-            group_size(responses.group) > 1
-        )  # one alone keeps R
+        centred = group_centred(self.rewards(responses), responses.group)
         return whitened(centred[:, None].expand(responses.response_mask.shape), responses.response_mask)

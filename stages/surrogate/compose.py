@@ -19,6 +19,7 @@ SEAMS: dict[str, tuple[str, ...]] = {
     "update schedule": ("updates_per_step", "epochs"),
     "controller": ("next_state",),
 }
+SHARED = ("reference",)  # no seam, but there is only one
 LOOKS = ("never", "old", "current")
 
 
@@ -37,6 +38,10 @@ def compose(*methods: type[Method]) -> type[Method]:
                     f"{_name(owner[seam])} and {_name(method)} both change the {seam}: they cannot be combined"
                 )
             owner[seam] = method
+    for name in SHARED:
+        asking = [_name(method) for method in methods if _changes(method, name)]
+        if len(asking) > 1:
+            raise InputError(f"{' and '.join(asking)} both ask for a {name}: they cannot be combined")
     _refuse_shared_names(methods)
 
     def statistics(self, mini_batch):
@@ -49,7 +54,9 @@ def compose(*methods: type[Method]) -> type[Method]:
         return {name: value for method in methods for name, value in method.logit_terms(self, logits).items()}
 
     def looks_ahead(self):
-        return max((method.looks_ahead.fget(self) for method in methods), key=LOOKS.index)
+        # one that looks at nothing would answer for its partner's settings
+        looking = (method.looks_ahead.fget(self) for method in methods if _looks(method))
+        return max(looking, key=LOOKS.index, default="never")
 
     members = {
         "Settings": _settings(methods),
@@ -87,6 +94,12 @@ def _settings(methods: tuple[type[Method], ...]) -> type[Settings]:
     return create_model("Settings", __base__=tuple(bases), **changed)
 
 
+def _looks(method: type[Method]) -> bool:
+    return issubclass(method.Settings, StatisticsSettings) or any(
+        _changes(method, name) for name in ("looks_ahead", "mask")
+    )
+
+
 def _changes(method: type[Method], name: str) -> bool:
     if name in Settings.model_fields:
         return method.Settings.model_fields[name].default != Settings.model_fields[name].default
@@ -94,4 +107,6 @@ def _changes(method: type[Method], name: str) -> bool:
 
 
 def _name(method: type[Method]) -> str:
+    if method.__module__ == __name__:  # a combination, named after its parts
+        return "+".join(_name(part) for part in method.__bases__)
     return method.__module__.rpartition(".")[2]
