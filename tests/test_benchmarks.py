@@ -16,7 +16,7 @@ from stages.benchmarks import BENCHMARKS, find, variants
 from stages.benchmarks.__main__ import rows
 from stages.benchmarks.base import LABORATORY
 from stages.datasets import livecodebench
-from stages.datasets.fetch import load_sources
+from stages.datasets.sources import load_sources
 from stages.evaluation import PROMPTS
 from stages.files import InputError, read_json, read_jsonl
 from stages.graders import GRADERS
@@ -96,8 +96,7 @@ def test_a_benchmark_names_what_exists(key):
     one = find(key)
     assert one.grader in GRADERS and one.prompt in (None, *PROMPTS) and one.samples >= 1 and one.reply
     assert set(one.ambiguous) <= set(one.called)
-    pending = {"humanevalplus", "mbpp", "mbppplus"}  # sources that data/sources.yaml does not have
-    known = {LABORATORY, livecodebench.NAME, *SOURCES, *pending}
+    known = {LABORATORY, livecodebench.NAME, *SOURCES}
     assert one.source in known or one.unusable
 
 
@@ -141,8 +140,8 @@ def test_adding_one_is_a_file_and_a_line(tmp_path):
     (mirror / digest).write_bytes(ROWS)
     with (project / "data/sources.yaml").open("a") as sources:
         sources.write(
-            f"\ntiny_sums:\n  sha256: {digest}\n  bytes: {len(ROWS)}\n  rows: 2\n  repo: owner/name\n"
-            f"  commit: {'a' * 40}\n  path: tiny.jsonl\n  licence: MIT\n  redistribution: 'yes'\n  reader: aime25\n"
+            f"\ntiny_sums:\n  use: evaluation\n  licence: MIT\n  redistribution: 'yes'\n  addresses:\n"
+            f"    - {{repo: owner/name, commit: {'a' * 40}, path: tiny.jsonl, sha256: {digest}, bytes: {len(ROWS)}, rows: 2, reader: aime25}}\n"
         )
     edit(
         project, "params.yaml", "concurrency: 32", "concurrency: 32\n  benchmarks: [lab_sum, lab_chain, lab_code, tiny]"
@@ -180,7 +179,8 @@ def small(tmp_path_factory):
         digest = hashlib.sha256(content).hexdigest()
         (mirror / digest).write_bytes(content)
         size = {"bytes": len(content), "rows": content.count(b"\n"), "sha256": digest, "path": f"{name}.jsonl"}
-        sources[name] = SOURCES[name].model_copy(update=size)
+        address = SOURCES[name].usable[0].model_copy(update=size)
+        sources[name] = SOURCES[name].model_copy(update={"addresses": (address,)})
     lab = {"families": ["sum"], "train_per_level": 1, "test_per_level": 4}
     keys = ["gsm8k", "math500", "humaneval", "lab_sum", "lab_chain", "lab_code"]
     return prepared(folder / "data", keys, mirror, sources, lab)

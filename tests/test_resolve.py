@@ -59,7 +59,7 @@ TRAINING = {f"train/{name}-1" for name in ("grpo", "clip_higher", "steer", "par"
         ("params.yaml", "test_per_level: 16", "test_per_level: 12", {"prepare"}),
         ("stages/methods/par.py", "entropy < threshold", "entropy <= threshold", {"train/par-1"}),
         ("stages/methods/par.py", '"""PAR: ', '"""Another sentence. PAR: ', set()),
-        ("stages/surrogate/batch.py", "clamp(-20.0, 20.0)", "clamp(-10.0, 10.0)", TRAINING),
+        ("stages/surrogate/batch.py", "clamp(-20.0, 20.0)", "clamp(-10.0, 10.0)", TRAINING | {"report"}),
         ("stages/backend/agent_loops.yaml", "seeded", "sown", TRAINING),
         ("stages/measure.py", "(correct == 1)", "(correct > 0)", TRAINING),
         ("stages/progress.py", '"starting"', '"beginning"', set()),

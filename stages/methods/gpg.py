@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from stages.methods import base
-from stages.surrogate.groups import group_centred, group_mean, group_uniform
+from stages.surrogate.centred import group_centred, group_uniform
+from stages.surrogate.groups import group_mean
 
 
 class Gpg(base.Method):

@@ -11,7 +11,8 @@ Neutral setting: none; the deviation is that of the batch.
 from torch import Tensor
 
 from stages.methods import base
-from stages.surrogate.groups import group_centred, whitened
+from stages.surrogate.centred import group_centred
+from stages.surrogate.groups import whitened
 
 
 class ReinforcePpBaseline(base.Method):

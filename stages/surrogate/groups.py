@@ -20,21 +20,6 @@ def group_mean(values: Tensor, group: Tensor) -> Tensor:
     return group_sum(values, group) / group_size(group)
 
 
-def group_centred(rewards: Tensor, group: Tensor) -> Tensor:
-    """[B] R minus the mean of the group; R where there is no other response (as verl 0.9.1)."""
-    return torch.where(group_size(group) > 1, rewards - group_mean(rewards, group), rewards)
-
-
-def group_uniform(rewards: Tensor, group: Tensor) -> Tensor:
-    """[B] bool: every response of the group has the same reward, compared exactly."""
-    index = group.long()
-    lowest, highest = (
-        rewards.new_zeros(int(index.max()) + 1).scatter_reduce(0, index, rewards, how, include_self=False)[index]
-        for how in ("amin", "amax")
-    )
-    return lowest == highest
-
-
 def group_normalised(rewards: Tensor, group: Tensor, epsilon: float = 1e-6) -> Tensor:
     """[B] (R − mean) / (std + ε) within the group, with the sample standard deviation (N − 1).
 
