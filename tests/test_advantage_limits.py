@@ -68,18 +68,18 @@ def test_a_response_without_tokens_counts_nowhere(name):
     assert torch.isfinite(loss) and torch.isfinite(gradient).all() and (gradient[3] == 0).all()
 
 
-def test_sure_tokens_share_a_position_as_unsure_ones_do():
-    """Four right responses whose entropies at a position are rounding errors: none takes the share of all."""
-    update = random_update(1, responses=4, length=1)
+@pytest.mark.parametrize("name", ["gtpo", "grpo_s"])
+@pytest.mark.parametrize("right", [True, False])
+def test_rounding_of_sure_tokens_does_not_share_out_rewards(name, right):
+    """Entropies up to 1e-8 are all alike, below 0 or not; as plain shares of their sum these would be −½, 1, 0 and ½."""
     update = replace(
-        update,
+        random_update(1, responses=4, length=1),
         response_mask=torch.ones(4, 1, dtype=torch.bool),
-        correct=torch.ones(4, dtype=torch.bool),
+        correct=torch.full((4,), right),
         group=torch.zeros(4, dtype=torch.int64),
-        old_entropy=torch.tensor([[-1e-8], [1.2e-8], [0.0], [3e-9]]),
+        old_entropy=torch.tensor([-2.5e-9, 5e-9, 0.0, 2.5e-9])[:, None],
     )
-    for name in ("gtpo", "grpo_s"):
-        assert build(name, {}).advantages(update).abs().max() < 1.6  # four values: 1.5 deviations of N − 1 at most
+    assert (build(name, {}).advantages(update) == 0).all()
 
 
 def test_the_second_half_of_a_group_is_not_the_first():
