@@ -71,8 +71,8 @@ def test_tables_copy_as_markdown_and_latex(tab, page):
     tab.open(page, 1400, 1000)
     table = "document.querySelector('#table-scores')"
     lines = tab.evaluate(f"bench.formats.markdown({table})").splitlines()
-    assert lines[0].startswith("| method | interval | avg@k, % |") and lines[1].startswith("| --- | ---: |")
-    assert {line.count(" | ") for line in lines} == {5}
+    assert lines[0].startswith("| method | interval | avg@k, % |") and lines[1].startswith("| --- | --- | ---: |")
+    assert {line.count(" | ") for line in lines} == {6}
     written = (page.parent / "tables" / "scores.tex").read_text(encoding="utf-8")
     rows = [line for line in written.splitlines() if line.startswith("grpo")]
     copied = tab.evaluate(f"bench.formats.latex({table})")
