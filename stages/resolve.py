@@ -16,7 +16,6 @@ from stages.files import InputError, output_folder, sha256, write_json
 from stages.params import Params, load
 from stages.protocol_in_force import benchmark_settings, departures, protocol_in_force
 from stages.protocols import SAMPLING
-from stages.published import check_setting, load_published
 from stages.stage import run_stage
 
 LOCKS = {"train": {"cpu": "locks/train.lock", "cuda": "locks/gpu.lock"}, "eval": "locks/eval.lock"}
@@ -133,6 +132,8 @@ def main(arguments: list[str]) -> None:
             "cp profiles/<name>.yaml params.yaml"
         )
     if params.published:
+        from stages.published import check_setting, load_published  # pandas: bad input is told without waiting for it
+
         check_setting(load_published(), params.published.model, params.published.train_data)
     with output_folder(Path("results") / params.profile / "plan") as folder:
         for name, content in plans(params).items():

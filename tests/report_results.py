@@ -62,7 +62,7 @@ def write_results(
         "published": None,
     } | settings
     write_json(folder / "plan" / "report.json", {"settings": plan, "suite_seed": 7})
-    manifest = {"train/lab.parquet": entry(dropped={"contaminated": 3})}
+    manifest = {"train/lab.parquet": entry(dropped={"stands in an evaluation set": 3})}
     for name, problems in benchmarks.items():
         path = f"eval/{name}.jsonl"
         lines = [{"id": f"{name}-{i:04d}", "problem": f"total 1 <{i}>", "answer": str(i + 1)} for i in range(problems)]

@@ -129,7 +129,7 @@ def test_manifest_s_contamination_is_shown(tmp_path):
     folder = write_results(tmp_path)
     manifest = json.loads((folder / "data/manifest.json").read_text())
     found = {"aime24": {"same_text": 2, "contained": 5}, "math500": {"same_text": 1, "contained": 1}}
-    manifest["train/dapo.parquet"] = entry(dropped={"contaminated: 8-grams": 7}) | {"contamination": found}
+    manifest["train/dapo.parquet"] = entry(dropped={"stands in an evaluation set": 7}) | {"found": found}
     manifest["train/other.parquet"] = entry()
     (folder / "data/manifest.json").write_text(json.dumps(manifest))
     text = (report(tmp_path) / "report.md").read_text(encoding="utf-8")

@@ -46,6 +46,8 @@ def results(folder: Path, truth: dict, gap: float, **settings: object) -> Path:
 
     ours = PROTOCOLS["steer-2510.10150"].model_copy(update={"aggregation": "mean of 3 runs"})
     settings = {"published": SETTING, "backend": {"platform": "cuda"}} | settings
+    forms = {run: {"variant": "paper"} for run in (f"{method}-{seed}" for method in METHODS[1:] for seed in (1, 2, 3))}
+    settings = {"method_settings": {f"grpo-{seed}": {} for seed in (1, 2, 3)} | forms} | settings
     return write_results(
         folder, "real", METHODS, (1, 2, 3), PROBLEMS, (), steps=2, texts=10, protocol=ours, share=share, **settings
     )
@@ -97,6 +99,7 @@ def test_what_cannot_be_compared_is_not(tmp_path, truth):
     with pytest.raises(InputError, match="in force is steer-2510.10150 .*run stage sample for base"):
         build_report(tmp_path, "real")
     plan["settings"]["protocol"] |= {"temperature": 1.0, "checkpoint": "last"}  # no sampling differs
+    plan["settings"]["method_settings"] |= {f"steer-{seed}": {"variant": "code"} for seed in (1, 2, 3)}
     plan["settings"]["benchmarks"] |= {"livecodebench": 4}
     write_json(path, plan)
     for run in (folder / "grades").iterdir():
@@ -105,6 +108,7 @@ def test_what_cannot_be_compared_is_not(tmp_path, truth):
     rows, text, _ = report(tmp_path)
     assert {row["kind"] for row in rows if row["method"] in METHODS} == {NOT_COMPARABLE}
     assert "the protocol differs: checkpoint is last here, best on aime24 there" in text
+    assert "variant of steer is code here, the paper's main setting there" in text
     assert "| checkpoint | last | best on aime24 | True |" in text
     with (folder / "report/tables/published.csv").open(encoding="utf-8", newline="") as stream:
         released = [row for row in csv.DictReader(stream) if row["method"] == "released:Oat-Zero-7B"]

@@ -6,6 +6,8 @@ from stages.backend.environment import VERSIONS
 from stages.reporting.load import FACTS, Results
 from stages.reporting.numbers import number
 
+IN_EVALUATION = "stands in an evaluation set"  # the reason that stages/datasets/assembly.py drops a row for
+
 
 def notices(results: Results, counts: pd.DataFrame) -> list[tuple[str, str]]:
     """(statement, line to type or empty)."""
@@ -98,17 +100,17 @@ def _contamination(results: Results) -> str:
     training = {path: entry for path, entry in results.data.items() if path.startswith("train/")}
     parts = []
     for path, entry in training.items():
-        dropped = sum(count for reason, count in entry["dropped"].items() if "contamin" in reason)
-        recorded = "contamination" in entry
+        dropped = sum(count for reason, count in entry["dropped"].items() if reason == IN_EVALUATION)
+        recorded = "found" in entry
         if not recorded and not dropped:
             parts.append(f"`{path}` not recorded")
             continue
-        found = ", ".join(f"{name} {max(counts.values())}" for name, counts in entry.get("contamination", {}).items())
+        found = ", ".join(f"{name} {max(counts.values())}" for name, counts in entry.get("found", {}).items())
         what = f"evaluation problems found: {found or 'none'}; " if recorded else ""
         parts.append(f"`{path}` {what}{dropped:,} training problems dropped for it")
     pairs = (
         " Every pair stands in `data/contamination.csv`."
-        if any("contamination" in e for e in training.values())
+        if any("found" in e for e in training.values())
         else ""
     )
     return f"Contamination of the training data: {'. '.join(parts)}.{pairs}"

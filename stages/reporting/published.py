@@ -51,6 +51,6 @@ def _published_name(model: str, published: pd.DataFrame) -> str:
 
 
 def _variants(method_settings: dict[str, dict]) -> dict[str, str]:
-    """Method -> which published form of it was run: its setting `variant`, spelt as in the tables."""
+    """Method -> which published form of it was run: its setting `variant`, spelt as in the tables; `paper` is the main one."""
     declared = {run.rpartition("-")[0]: settings.get("variant") for run, settings in method_settings.items()}
-    return {**VARIANTS, **{method: variant for method, variant in declared.items() if variant}}
+    return {**VARIANTS, **{method: form for method, form in declared.items() if form not in (None, "paper")}}

@@ -53,7 +53,7 @@ def _data(results: Results) -> Table:
 
 def _contamination(results: Results) -> list[Table]:
     """How many problems of each evaluation set stand in each training set, by how they were found."""
-    found = {path: entry["contamination"] for path, entry in results.data.items() if entry.get("contamination")}
+    found = {path: entry["found"] for path, entry in results.data.items() if entry.get("found")}
     kinds = list(dict.fromkeys(kind for sets in found.values() for counts in sets.values() for kind in counts))
     groups = [
         (path, [[name, *(f"{counts[kind]:,}" if kind in counts else MISSING for kind in kinds)] for name, counts in sets.items()])
