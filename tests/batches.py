@@ -1,6 +1,6 @@
 """Shared by the tests: random batches as a method sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -102,3 +102,30 @@ def mean_loss(method: Method, update: Update) -> Tensor:
     loss, _ = method.token_loss(update)
     kept = update.mask
     return aggregate(loss, kept, method.settings.aggregation, int(kept.sum()), int(kept.any(-1).sum()), kept.shape[1])
+
+
+def responses_with(rewards, lengths=None, group=None, **changes):
+    """One step of `len(rewards)` responses with these rewards (0/1) and lengths, in one group unless told."""
+    size = len(rewards)
+    lengths = lengths or [3] * size
+    batch = random_update(1, responses=max(size, 2), length=max(lengths))
+    mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
+    rewards = torch.tensor(rewards, dtype=torch.float64)
+    taken = {name: getattr(batch, name)[:size] for name in ("token_ids", "old_log_prob", "old_entropy")}
+    return replace(
+        batch,
+        **taken,
+        response_mask=mask,
+        rewards=rewards,
+        correct=rewards > 0,
+        group=torch.tensor(group or [0] * size),
+        index=torch.arange(size),
+        prompt_id=tuple(f"p{g}" for g in (group or [0] * size)),
+        answer=("7",) * size,
+        **changes,
+    )
+
+
+def value_of(method, responses):
+    """[B] the advantage of each response's first token."""
+    return method.advantages(responses)[:, 0]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from stages.files import InputError
 from stages.methods import METHODS, build, class_of
-from stages.surrogate.compose import seams
 from stages.surrogate.centred import group_centred, group_uniform
+from stages.surrogate.compose import seams
 from stages.surrogate.groups import group_mean
 from tests.batches import mean_loss, method_of, random_update, update_for
 

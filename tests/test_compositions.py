@@ -1,22 +1,18 @@
 """Every method combines with those that change other seams, and says which it does not combine with."""
 
-from pathlib import Path
-
 import pytest
 import torch
-import yaml
 
 from stages.files import InputError
 from stages.methods import METHODS, build, class_of
 from stages.surrogate.compose import LOOKS, compose, seams
-from tests.batches import mean_loss, method_of, random_update
+from tests.batches import mean_loss, method_of, random_update, smoke_settings
 
-SETTINGS = yaml.safe_load(Path("profiles/smoke.yaml").read_text())["method_settings"]
 PARTNERS = ["rloo", "gspo", "steer", "kl_penalty", "adv_pos_only", "rand_pos_clip", "clip_v", "clip_lower"]
 
 
 def combined(*names):
-    settings = {name: value for method in names for name, value in SETTINGS.get(method, {}).items()}
+    settings = {name: value for method in names for name, value in smoke_settings(method).items()}
     method = compose(*(class_of(name) for name in names))
     return method(method.Settings(**settings))
 
