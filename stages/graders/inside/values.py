@@ -3,12 +3,24 @@
 Standard library only: this file is handed to the sandbox's interpreter (see supervisor.py).
 """
 
+
+class Opaque:
+    """Stands for an object of the solution's making (a match, a class): true, and equal to nothing but itself."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"<{self.name}>"
+
+
 SEQUENCES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 DEEPEST = 50
 
 
 def encode(value, depth=0):
-    """JSON that keeps tuples, sets and dictionaries with any key apart; a subclass (Counter) becomes its plain type."""
+    """JSON that keeps tuples, sets and dictionaries with any key apart; a subclass (Counter) becomes its plain type, any
+    other object its type's name."""
     if depth > DEEPEST:
         raise ValueError("nested too deeply")
     if value is None or isinstance(value, bool):
@@ -28,7 +40,7 @@ def encode(value, depth=0):
             return {name: [encode(item, depth + 1) for item in value]}
     if isinstance(value, dict):
         return {"dict": [[encode(key, depth + 1), encode(item, depth + 1)] for key, item in value.items()]}
-    raise ValueError(f"{type(value).__name__} is no plain value")
+    return {"opaque": type(value).__name__}
 
 
 def decode(content):
@@ -42,4 +54,4 @@ def decode(content):
         return {decode(key): decode(item) for key, item in value}
     if kind == "complex":
         return complex(*map(float, value))
-    return {"int": lambda text: int(text, 16), "float": float, "bytes": bytes.fromhex}[kind](value)
+    return {"int": lambda text: int(text, 16), "float": float, "bytes": bytes.fromhex, "opaque": Opaque}[kind](value)
