@@ -46,7 +46,9 @@ def main(launch: str, mini_batch: str, out: str, methods: list[str]) -> None:
             return 0.0
 
         worker.actor.engine.optimizer_step = take_down
-        worker.actor.train_batch(part(torch.load(mini_batch), rank, ranks))
+        content = torch.load(mini_batch)
+        content["progress"]["state"] = worker.actor.method.initial_state()
+        worker.actor.train_batch(part(content, rank, ranks))
         gradients[name] = taken
     if rank == 0:
         torch.save(gradients, out)

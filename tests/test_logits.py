@@ -1,8 +1,10 @@
-"""Chunked functions of the logits: the values and gradients of the whole, in every size of chunk."""
+"""Chunked functions of the logits: the values and gradients of the whole in every size of chunk, in little memory."""
 
 import pytest
 import torch
 
+from benchmarks.memory import peak
+from stages.methods import METHODS, class_of
 from stages.surrogate.logits import chunked
 
 
@@ -36,3 +38,10 @@ def test_half_precision_is_computed_in_float32():
     assert found.dtype == torch.float32
     (gradient,) = torch.autograd.grad(found.sum(), logits)
     assert gradient.dtype == torch.bfloat16 and torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if class_of(name).uses_logits])
+def test_looking_at_the_logits_takes_little_memory(name):
+    """At most a tenth more than GRPO from logits to their gradient, counted by torch's allocator."""
+    size = {"tokens": 1024, "vocabulary": 2048}
+    assert peak(name, **size) <= 1.1 * peak("grpo", **size)

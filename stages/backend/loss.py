@@ -16,7 +16,7 @@ from stages.surrogate.logits import chunked
 
 STATISTIC = "suite_statistic_"  # prefix of the fields that hold statistics per token
 LOGIT_TERM = "suite_logits_"  # prefix of model outputs that a method computed from the logits
-CHUNK = 256  # tokens whose logits a method is given at once
+CHUNK = 64  # tokens whose logits a method is given at once
 
 
 def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
