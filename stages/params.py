@@ -169,9 +169,20 @@ class Backend(Section):
     port: int = Field(0, ge=0, lt=65536, description="of the server that is sampled; 0 takes a free one")
 
 
+class PublishedRow(Section):
+    """A method and its form, spelt as in the published tables."""
+
+    method: str
+    variant: str | None = Field(None, description="none: the paper's main setting")
+
+
 class Published(Section):
+    """Which published numbers ours are set against."""
+
     model: str
     train_data: str
+    replays: str | None = Field(None, description="the paper whose training recipe this is, a file of data/published")
+    rows: dict[str, PublishedRow] = Field({}, description="what a run stands for, where its name does not say")
 
 
 class Params(Section):
@@ -209,6 +220,9 @@ class Params(Section):
                 raise ValueError(f"models: {name!r} is the name of a run; choose another, such as released-{name}")
         if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
+        for name in self.published.rows if self.published else ():
+            if name not in self.methods:
+                raise ValueError(f"published.rows.{name}: no such run; methods are {', '.join(self.methods)}")
         laboratory = self.data.lab or self.model.source == "lab" or self.evaluation.protocol == "laboratory"
         if self.published and laboratory:
             raise ValueError(
@@ -250,8 +264,17 @@ def load(path: Path) -> Params:
             f"{path}: {_explain(min(error.errors(), key=lambda problem: problem['type'] != 'extra_forbidden'))}"
         )
     for name in dict.fromkeys([*params.method_settings, *params.methods]):
-        params.method_of(name)
+        _check_lengths(name, params.method_of(name)[1], params.train.max_response_tokens)
     return params
+
+
+def _check_lengths(name: str, settings: dict[str, Any], longest: int) -> None:
+    """Punishing responses beyond the longest that can be would silently do nothing."""
+    if settings.get("overlong_shaping") and settings["overlong_length"] > longest:
+        raise InputError(
+            f"method_settings.{name}.overlong_length: {settings['overlong_length']} tokens, but train.max_response_tokens "
+            f"is {longest}; set it and overlong_buffer to this run's lengths, or overlong_shaping: false"
+        )
 
 
 def _explain(problem: dict[str, Any]) -> str:

@@ -60,7 +60,7 @@ def prepare(
     benchmarks = {name: benchmark(name, settings, suite_seed, mirror, sources) for name in settings["benchmarks"]}
     training: dict[str, Dataset] = {}
     found: dict[str, list[Match]] = {}
-    if LAB_TRAINING in settings["training"]:  # disjoint from its benchmarks by how they are generated
+    if LAB_TRAINING in settings["training"]:
         training[LAB_TRAINING] = lab_training(settings["lab"], suite_seed)
     if real := [name for name in settings["training"] if name != LAB_TRAINING]:
         index = evaluation_index(sources, mirror)

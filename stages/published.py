@@ -8,6 +8,7 @@ or the printed ones; without any of them it is printed. LaTeX uses booktabs. Met
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -47,8 +48,9 @@ def load_published(folder: Path = FOLDER) -> pd.DataFrame:
     return load(folder, {*methods.METHODS, *methods.NOT_IMPLEMENTED})
 
 
-def check_setting(table: pd.DataFrame, model: str, train_data: str) -> None:
-    """InputError unless some paper prints numbers for `model` trained on `train_data`, spelt as in the table."""
+def check_setting(table: pd.DataFrame, published: Any) -> None:
+    """InputError unless papers print what the section `published` of the parameters names, spelt as in the table."""
+    model, train_data = published.model, published.train_data
     known = table.loc[table["model"] == model, "train_data"].dropna().unique()
     if not (table["model"] == model).any():
         models = ", ".join(sorted(table["model"].dropna().unique()))
@@ -58,6 +60,17 @@ def check_setting(table: pd.DataFrame, model: str, train_data: str) -> None:
             f"published.train_data: no number is published for {model} trained on {train_data!r}; known are "
             f"{', '.join(sorted(known)) or 'none'}"
         )
+    papers = set(table["paper"])
+    if published.replays is not None and published.replays not in papers:
+        raise InputError(f"published.replays: {published.replays!r} is no paper; known are {', '.join(sorted(papers))}")
+    forms = set(table[["method", "variant"]].itertuples(index=False, name=None))
+    for name, row in published.rows.items():
+        if (row.method, row.variant) not in forms:
+            known = sorted({str(variant or "none") for method, variant in forms if method == row.method})
+            raise InputError(
+                f"published.rows.{name}: {row.method} with variant {row.variant or 'none'} stands in no table; its "
+                f"variants are {', '.join(known) or 'none: the method has no row'}"
+            )
 
 
 def select(table: pd.DataFrame, wanted: dict[str, list[str]]) -> pd.DataFrame:

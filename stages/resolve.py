@@ -134,7 +134,7 @@ def main(arguments: list[str]) -> None:
     if params.published:
         from stages.published import check_setting, load_published  # pandas: bad input is told without waiting for it
 
-        check_setting(load_published(), params.published.model, params.published.train_data)
+        check_setting(load_published(), params.published)
     with output_folder(Path("results") / params.profile / "plan") as folder:
         for name, content in plans(params).items():
             write_json(folder / f"{name}.json", content)

@@ -3,7 +3,7 @@
     python -m stages.train <profile> <method> <seed>
 
 Reads the run's plan, the training set and the base model; writes `results/<profile>/train/<method>-<seed>/` with
-`steps.jsonl` (one line a step), `model/` (HF export) and `versions.json`. Seconds and memory go beside it, untracked.
+`steps.jsonl` (one line a step), `model/` (HF export) and `versions.json` (also the prompts trained on). Seconds and memory go beside it, untracked.
 Checkpoints live in a work folder named by a hash of everything the run depends on: a killed run goes on from its last
 checkpoint, and a changed one starts clean.
 """
@@ -73,7 +73,7 @@ def _export(output: Path, work: Path, steps: int, versions: dict) -> None:
     exported = work / "checkpoints" / f"global_step_{steps}" / "actor" / "huggingface"
     with output_folder(output) as folder:
         shutil.copyfile(work / "steps.jsonl", folder / "steps.jsonl")
-        write_json(folder / "versions.json", versions)
+        write_json(folder / "versions.json", {**versions, **read_json(work / "prompts.json")})
         (folder / "model").mkdir()
         for file in sorted(exported.iterdir()):
             shutil.copyfile(file, folder / "model" / file.name)

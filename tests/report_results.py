@@ -43,6 +43,7 @@ def write_results(
         "profile": profile,
         "suite_seed": 7,
         "methods": list(methods),
+        "method_of": {method: method for method in methods},
         "seeds": list(seeds),
         "runs": runs,
         "method_settings": {
@@ -56,6 +57,7 @@ def write_results(
             "steps": steps,
             "prompts_per_step": 2,
             "responses_per_prompt": 4,
+            "max_prompt_tokens": 32,
             "optimiser": {"learning_rate": 0.001},
         },
         "backend": {"platform": "cpu"},
@@ -110,7 +112,7 @@ def write_steps(folder: Path, run: str, number: int, steps: int = 3) -> None:
         for step in range(1, steps + 1)
     ]
     write_jsonl(folder / "steps.jsonl", rows)
-    write_json(folder / "versions.json", {**VERSIONS, "seed": 1000 + number})
+    write_json(folder / "versions.json", {**VERSIONS, "seed": 1000 + number, "prompts": 300, "prompts_too_long": 4})
     clocks = [{"step": step, "seconds": {"gen": 1800.0, "step": 3600.0}} for step in range(1, steps + 1)]
     write_jsonl(folder.with_name(f"{folder.name}.timings.jsonl"), clocks)
 

@@ -19,6 +19,11 @@ WRONG = {
         "treshold_of_start:",
         ["method_settings.par.treshold_of_start", "threshold_of_start"],
     ),
+    "punishment beyond the longest response": (
+        "dapo: {overlong_length: 56,",
+        "dapo: {overlong_length: 57,",
+        ["method_settings.dapo.overlong_length", "57", "train.max_response_tokens", "56"],
+    ),
     "misspelled setting": ("prompts_per_step:", "prompts_a_step:", ["train.prompts_a_step", "prompts_per_step"]),
     "wrong type": ("steps: 18", "steps: many", ["train.steps", "integer", "'many'"]),
     "number without a point": (

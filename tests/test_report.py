@@ -148,6 +148,7 @@ def test_dropped_groups_and_absent_graders_are_warned_of(tmp_path):
     content["lab_sum"]["alternatives"] = {"exact_box": "1", "dapo": "not run: no such thing"}
     scores.write_text(json.dumps(content))
     text = (report(tmp_path) / "report.md").read_text(encoding="utf-8")
+    assert "4 training prompts are longer than `train.max_prompt_tokens` (32): not trained on" in text
     assert "dropped groups of responses (par 3.0 a step, mean over steps)" in text and "groups that were kept" in text
     assert "`lab_sum` was not graded by `dapo` as well, not run: no such thing" in text
     assert "lab_sum: math_verify against exact_box" in text

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.files import InputError, read_json, write_json
-from stages.params import load
+from stages.params import Published, load
 from stages.published import check_setting, load_published
 from stages.report import build_report
 from stages.verdicts.judge import INCONCLUSIVE, NOT_COMPARABLE, NOT_REPRODUCED, REPRODUCED
@@ -118,11 +118,17 @@ def test_what_cannot_be_compared_is_not(tmp_path, truth):
 
 def test_setting_that_no_paper_prints_is_refused():
     published = load_published()
-    check_setting(published, **SETTING)
-    with pytest.raises(InputError, match="published.model: .*'Qwen-7B'; known are .*Qwen2.5-Math-7B"):
-        check_setting(published, "Qwen-7B", "DAPO-Math-17k")
-    with pytest.raises(InputError, match="published.train_data: .*'DAPO'; known are .*DAPO-Math-17k"):
-        check_setting(published, SETTING["model"], "DAPO")
+    row = {"method": "grpo", "variant": "1 update a batch"}
+    check_setting(published, Published(**SETTING, replays="par", rows={"once": row}))
+    for wrong, said in [
+        ({"model": "Qwen-7B"}, "published.model: .*'Qwen-7B'; known are .*Qwen2.5-Math-7B"),
+        ({"train_data": "DAPO"}, "published.train_data: .*'DAPO'; known are .*DAPO-Math-17k"),
+        ({"replays": "PAR"}, "published.replays: 'PAR' is no paper; known are .*par,"),
+        ({"rows": {"once": row | {"variant": "once"}}}, "published.rows.once: .*variants are .*1 update a batch"),
+        ({"rows": {"once": {"method": "grppo"}}}, "published.rows.once: grppo .*has no row"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            check_setting(published, Published(**SETTING | wrong))
 
 
 def test_laboratory_names_no_published_setting(tmp_path):

@@ -12,7 +12,7 @@ from stages.reporting.verdicts import verdicts_section
 from stages.verdicts import COLUMNS
 from tests.report_results import write_results
 
-GAIN = dict(headline=True, quantity="gain over GRPO", paper="PAR", table="Table 2", method="par", variant="Entropy-guided",
+GAIN = dict(headline=True, quantity="gain over GRPO", paper="PAR", table="Table 2", method="par", variant="Entropy-guided", run="par",
             benchmark="average", metric="avg", k=64, published=3.5, evidence="first-hand", ours=3.0, difference=-0.5,
             half_width=1.25, seeds=3, verdict="reproduced within ±1.2", reason="", kind="reproduced")  # fmt: skip
 SCORE = GAIN | dict(headline=False, quantity="score", benchmark="aime24", published=34.38, ours=20.0, difference=-14.38,

@@ -11,7 +11,7 @@ from stages.files import InputError
 from stages.publications.schema import load
 from stages.published import FOLDER
 from stages.statistics import pool_seeds
-from stages.verdicts import Verdict, after_holm, compare, false_alarms, judge, protocol_diffs
+from stages.verdicts import Form, Verdict, after_holm, compare, false_alarms, judge, protocol_diffs
 from stages.verdicts.judge import INCONCLUSIVE, NOT_COMPARABLE, NOT_REPRODUCED, REPRODUCED
 from tests.test_published import KEYS
 
@@ -300,8 +300,34 @@ def test_another_form_of_a_method_is_not_comparable(published):
     extreme = result[result["table"].str.startswith("Table 6")]
     assert len(extreme) and set(extreme["kind"]) == {NOT_COMPARABLE}
     assert extreme["reason"].str.contains("variant of .* is the method's default here, clip 0.99/5 there").all()
-    chosen = verdicts(scores, published[published["paper"] == "steer"], variants=dict.fromkeys(METHODS, "clip 0.99/5"))
+    chosen = verdicts(scores, published[published["paper"] == "steer"], stands_for={name: Form(name, "clip 0.99/5") for name in METHODS})
     assert (chosen.loc[chosen["table"].str.startswith("Table 6"), "kind"] != NOT_COMPARABLE).all()
+
+
+def test_a_run_under_a_name_of_its_own_gets_the_row_it_stands_for(published):
+    """Table 6 is asked of the runs of its clip, Table 3 of the others; each gain is over GRPO of the same clip."""
+    steer = published[published["paper"] == "steer"]
+    scores = as_published(steer[steer["table"] == "Table 3"], rng_noise())
+    wide = scores[scores["method"].isin(["grpo", "steer"])].assign(method=lambda rows: rows["method"] + "_wide")
+    wide["value"] = wide["value"] / 2
+    stands_for = {f"{name}_wide": Form(name, "clip 0.99/5") for name in ("grpo", "steer")}
+    result = verdicts(pd.concat([scores, wide]), steer, stands_for=stands_for, replays="steer")
+    table6, table3 = (result[result["table"].str.startswith(name)] for name in ("Table 6", "Table 3"))
+    assert set(table6.loc[table6["method"].isin(["grpo", "steer"]), "run"]) == {"grpo_wide", "steer_wide"}
+    assert set(table6.loc[table6["method"] == "clip_cov", "run"]) == {"clip_cov"}
+    assert (table6["kind"] == NOT_COMPARABLE).equals(table6["method"].isin(["clip_cov", "entropy_adv"]))
+    assert (table3["run"] == table3["method"]).all() and (table3["kind"] != NOT_COMPARABLE).all()
+    gains = table6[table6["quantity"].str.startswith("gain") & (table6["method"] == "steer") & (table6["k"] == 32)]
+    mine = table3[table3["quantity"].str.startswith("gain") & (table3["method"] == "steer") & (table3["k"] == 32)]
+    assert len(gains) and np.allclose(gains["ours"].to_numpy(), mine["ours"].to_numpy() / 2)
+
+
+def test_numbers_of_another_recipe_are_said_to_be(published):
+    steer = published[published["paper"] == "steer"]
+    scores = as_published(steer[steer["table"] == "Table 3"], rng_noise())
+    for replays, said in (("steer", False), (None, True), ("par", True)):
+        reasons = verdicts(scores, steer[steer["table"] == "Table 3"], replays=replays)["reason"]
+        assert (reasons.str.contains("not stated on one side: .*training recipe")).eq(said).all()
 
 
 def test_another_k_and_an_unrun_benchmark_are_named(table3):

@@ -36,10 +36,13 @@ def overrides(plan: dict[str, Any], data: Path, model: Path, work: Path) -> list
         "data.train_files": str(data),
         "data.val_files": str(data),  # verl builds a validation loader even when it never validates
         "data.val_max_samples": 1,
+        "data.val_batch_size": 1,
+        "data.validation_shuffle": False,
         "data.train_batch_size": train["prompts_per_step"],
         "data.max_prompt_length": train["max_prompt_tokens"],
         "data.max_response_length": train["max_response_tokens"],
         "data.truncation": "error",
+        "data.filter_overlong_prompts": True,  # verl would cut off their beginning
         "data.shuffle": True,
         "data.seed": plan["seed"],
         "data.dataloader_num_workers": 0,

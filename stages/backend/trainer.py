@@ -9,11 +9,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import ray
 import transfer_queue as tq
 from omegaconf import OmegaConf, open_dict
 from tensordict import TensorDict
-from verl.trainer.ppo.utils import Role
+from verl.trainer.ppo.utils import Role, create_rl_dataset
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 from verl.utils import tensordict_utils as tu
 from verl.workers.utils.padding import response_to_nested
@@ -22,7 +23,7 @@ from stages.backend.replay import WaveReplayBuffer
 from stages.backend.responses import read_responses
 from stages.backend.teacher import with_answer
 from stages.backend.worker import MethodWorker
-from stages.files import dump_line, read_jsonl, write_jsonl
+from stages.files import dump_line, read_jsonl, write_json, write_jsonl
 from stages.measure import TokenClasses, measure
 from stages.methods import build
 from stages.methods.base import Method, Progress
@@ -47,6 +48,19 @@ class SuiteTrainer(PPOTrainerSync):
     def use_method(self, method: Method) -> None:
         """Computes with `method` on the driver from here on, at its first state."""
         self.method, self.state = method, method.initial_state()
+
+    def _init_dataloader(self):
+        """verl leaves out the prompts that are too long; how many is kept with the results."""
+        data = self.config.data
+        kept = len(create_rl_dataset(data.train_files, data, self.tokenizer, self.processor))
+        rows = pq.read_metadata(data.train_files).num_rows
+        if kept < data.train_batch_size:
+            raise ValueError(
+                f"train.max_prompt_tokens: {kept} of {rows} prompts have at most {data.max_prompt_length} tokens, fewer"
+                f" than prompts_per_step ({data.train_batch_size}); allow longer prompts"
+            )
+        write_json(self.work / "prompts.json", {"prompts": kept, "prompts_too_long": rows - kept})
+        super()._init_dataloader()
 
     def _build_replay_buffer(self) -> WaveReplayBuffer:
         sampler, prompts = self.config.trainer.v1.sampler, self.config.data.train_batch_size

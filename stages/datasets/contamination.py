@@ -2,8 +2,8 @@
 
 Two measures: texts equal in their letters and digits, and containment, the share of an evaluation problem's 8-grams of
 words that the training problem holds too, with the limit of PaLM (arXiv 2204.02311, section 8): 70 % of them. A
-problem of fewer than eight words has no 8-gram and is found by its text only. Words are runs of a-z and 0-9: LaTeX's
-signs part words, and so does any other script, so of a Chinese problem only formulas are compared.
+problem of fewer than eight words has no 8-gram and is found by its text only. Words are runs of a-z and 0-9 and single
+Chinese characters: LaTeX's signs part words, and so does any other script.
 """
 
 import csv
@@ -18,7 +18,7 @@ from stages.rewards import normalise
 
 WORDS = 8
 THRESHOLD = 0.7
-WORD = re.compile(r"[a-z0-9]+")
+WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
 COLUMNS = (
     "training_set", "training_id", "benchmark", "benchmark_id", "match", "containment", "same_answer",
     "training_answer", "benchmark_answer",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stages.datasets import contamination
 from stages.datasets.assembly import Dataset
 from stages.files import InputError
 from stages.lab.problems import CODE_POINTS, FAMILIES, Problem, generate_set
@@ -12,7 +13,11 @@ LAB_LICENCE = "this project's own"
 
 
 def lab_training(lab: dict[str, Any], suite_seed: int) -> Dataset:
-    return _generated("lab", f"{suite_seed}:train", tuple(lab["families"]), "train_per_level", lab, held_out=False)
+    """Disjoint from the benchmarks by how both are generated; what is found of them in it is recorded all the same."""
+    dataset = _generated("lab", f"{suite_seed}:train", tuple(lab["families"]), "train_per_level", lab, held_out=False)
+    index = contamination.index_of({name: lab_benchmark(name, lab, suite_seed).lines for name in LAB_BENCHMARKS})
+    found = contamination.counts(contamination.matches(dataset.lines, index))
+    return Dataset(dataset.lines, {**dataset.entry, "found": found})
 
 
 def lab_benchmark(name: str, lab: dict[str, Any], suite_seed: int) -> Dataset:

@@ -26,6 +26,10 @@ def notices(results: Results, counts: pd.DataFrame) -> list[tuple[str, str]]:
         (sentence, "") for sentence in [*_departures(results), *_dropped_groups(results), *_alternatives(results)]
     ]
     items.append((_contamination(results), ""))
+    too_long = {v["prompts_too_long"] for v in results.versions.values() if v.get("prompts_too_long", "0") != "0"}
+    if too_long:
+        longest = f"`train.max_prompt_tokens` ({results.plan.train.max_prompt_tokens})"
+        items.append((f"{', '.join(sorted(too_long))} training prompts are longer than {longest}: not trained on.", ""))
     reasons: dict[tuple[str, str], list[str]] = {}
     for (run, benchmark), reason in results.not_run.items():
         reasons.setdefault((benchmark, reason), []).append(run)

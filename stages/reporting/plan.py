@@ -20,6 +20,7 @@ class Train(Section):
     steps: PositiveInt
     prompts_per_step: PositiveInt
     responses_per_prompt: PositiveInt
+    max_prompt_tokens: PositiveInt
 
 
 class Departure(Section):
@@ -31,11 +32,20 @@ class Departure(Section):
     known: bool  # False where the named protocol does not say: they may be the same
 
 
+class Row(Section):
+    """What a run stands for in the published tables."""
+
+    method: str
+    variant: str | None = None
+
+
 class Setting(Section):
     """The published setting that a profile replays."""
 
     model: str
     train_data: str
+    replays: str | None = None
+    rows: dict[str, Row] = {}
 
 
 class Plan(Section):
@@ -47,6 +57,7 @@ class Plan(Section):
     profile: str
     suite_seed: int
     methods: list[str]
+    method_of: dict[str, str]
     seeds: list[int]
     runs: list[str]
     method_settings: dict[str, dict[str, Any]]

@@ -9,7 +9,8 @@ from stages.protocols import load_protocols
 from stages.publications.schema import RELEASED
 from stages.published import load_published
 from stages.reporting.load import BASE, Results
-from stages.verdicts import VARIANTS, protocol_diffs
+from stages.reporting.plan import Plan
+from stages.verdicts import VARIANTS, Form, protocol_diffs
 from stages.verdicts import compare as draw_verdicts
 
 
@@ -37,7 +38,7 @@ def compare(results: Results, scores: pd.DataFrame, data: Path) -> Comparison | 
     rows = scores[scores["benchmark"].isin(whole)]
     points = rows.assign(value=100 * rows["value"], method=rows["method"].replace(named))
     verdicts = draw_verdicts(
-        points, published, setting.model, setting.train_data, ours, protocols, _variants(results.plan.method_settings)
+        points, published, setting.model, setting.train_data, ours, protocols, stands_for(results.plan), setting.replays
     )
     return Comparison(verdicts, protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols))
 
@@ -50,7 +51,16 @@ def _published_name(model: str, published: pd.DataFrame) -> str:
     return known.get(f"{RELEASED}{model}".casefold(), f"{RELEASED}{model}")
 
 
-def _variants(method_settings: dict[str, dict]) -> dict[str, str]:
-    """Method -> which published form of it was run: its setting `variant`, spelt as in the tables; `paper` is the main one."""
-    declared = {run.rpartition("-")[0]: settings.get("variant") for run, settings in method_settings.items()}
-    return {**VARIANTS, **{method: form for method, form in declared.items() if form not in (None, "paper")}}
+def stands_for(plan: Plan) -> dict[str, Form]:
+    """Name of a run -> what it is in the published tables: as `published.rows` says, else by its method and variant.
+
+    The form is the setting `variant`, spelt as in the tables; `paper` is the main one. A further run of a method whose
+    setting says no variant is none of the tables', unless the profile says which.
+    """
+    declared = {run.rpartition("-")[0]: settings.get("variant") for run, settings in plan.method_settings.items()}
+    found = {}
+    for name, variant in declared.items():
+        method = plan.method_of[name]
+        own = VARIANTS.get(method) if name == method else None
+        found[name] = Form(method if name == method or variant else name, own if variant in (None, "paper") else variant)
+    return found | {name: Form(row.method, row.variant) for name, row in plan.published.rows.items()}

@@ -71,9 +71,10 @@ def _runs(results: Results) -> Table:
         trained, sampled = (results.versions.get((run.name, stage), {}) for stage in ("train", "sample"))
         weights = sampled.get("model_sha256", MISSING)[:12]
         declared = MISSING if run.seed is None else str(run.seed)
-        rows.append([run.name, weights, declared, trained.get("seed", MISSING)])
-    header = ["run", "weights (sha256)", "declared seed", "seed of all generators"]
-    return Table("runs", "Runs, seeds and weights", header, [("", rows)], words=2, folded=True)
+        facts = [trained.get(name, MISSING) for name in ("seed", "prompts", "prompts_too_long")]
+        rows.append([run.name, weights, declared, *facts])
+    header = ["run", "weights (sha256)", "declared seed", "seed of all generators", "prompts", "prompts too long"]
+    return Table("runs", "Runs, seeds, weights and training prompts", header, [("", rows)], words=2, folded=True)
 
 
 def _samples(results: Results, counts: pd.DataFrame) -> Table:

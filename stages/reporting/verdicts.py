@@ -67,7 +67,8 @@ def _table(name: str, caption: str, verdicts: pd.DataFrame, folded: bool = False
                 else f"{number(row.ours, 1)} ± {number(row.half_width, 1)}"
             )
             metric = row.metric if pd.isna(row.k) else f"{row.metric}@{int(row.k)}"
-            what = [row.method, _plain(row.variant), row.benchmark, row.quantity, metric, _plain(row.evidence)]
+            method = row.method if row.run == row.method else f"{row.method} ({row.run})"
+            what = [method, _plain(row.variant), row.benchmark, row.quantity, metric, _plain(row.evidence)]
             numbers = [
                 number(row.published, 2),
                 ours,

@@ -5,13 +5,15 @@ scores.py    our scores as tables [method, seed], checked
 compare.py   all published numbers of a setting, the headline first; protocols field by field
 """
 
-from stages.verdicts.compare import COLUMNS, VARIANTS, compare, protocol_diffs
+from stages.verdicts.compare import COLUMNS, compare, protocol_diffs
 from stages.verdicts.judge import FalseAlarms, Verdict, after_holm, false_alarms, judge
+from stages.verdicts.questions import VARIANTS, Form
 
 __all__ = [
     "COLUMNS",
     "VARIANTS",
     "FalseAlarms",
+    "Form",
     "Verdict",
     "after_holm",
     "compare",

@@ -8,11 +8,9 @@ import pandas as pd
 
 from stages.statistics import Pooled, pool_gains, pool_seeds
 from stages.verdicts.judge import INCONCLUSIVE, NOT_COMPARABLE, SEEDS, Difference, Verdict, after_holm, judge
-from stages.verdicts.questions import GAIN, GAIN_AVERAGE, SUITE_AVERAGE, Question, questions
+from stages.verdicts.questions import GAIN, GAIN_AVERAGE, SUITE_AVERAGE, VARIANTS, Form, Question, questions
 from stages.verdicts.scores import Cell, is_trained, tables
 
-# What this suite's methods run unless a setting says otherwise, where papers print several forms.
-VARIANTS = {"par": "entropy_guided", "flexible": "increase_decrease"}
 LABORATORY = "laboratory"
 # How many runs a published number is the mean of enters the interval: it does not forbid the comparison.
 ACCOUNTED_FOR = {"aggregation"}
@@ -21,7 +19,7 @@ WIDTH, WIDTH_OF_SMALL_SETS = 3.0, 7.0  # points
 
 Differences = Callable[[Any, Any, str | None], list[Difference]]
 COLUMNS = (
-    "headline quantity paper table method variant benchmark metric k published evidence ours difference half_width"
+    "headline quantity paper table method variant run benchmark metric k published evidence ours difference half_width"
     " seeds verdict reason kind p"
 ).split()
 
@@ -42,24 +40,27 @@ def compare(
     train_data: str,
     ours: Any,
     protocols: Mapping[str, Any],
-    variants: Mapping[str, str] = VARIANTS,
+    stands_for: Mapping[str, Form] = {},
+    replays: str | None = None,
     differences: Differences | None = None,
 ) -> pd.DataFrame:
     """One row a published number of our methods and benchmarks; gains over GRPO and suite averages come first.
 
     `scores`: method, seed, benchmark, metric (avg, pass), k, value in points; one row a run, benchmark, metric and k.
     `published`: `stages.publications.schema.load`. `model` and `train_data` are spelt as there. `ours`: our protocol in
-    force, `protocols`: all by name. `variants`: method -> which form of it ours is; absent means the main setting.
+    force, `protocols`: all by name. `stands_for`: a run of ours (a `method` of `scores`) -> what it is in the tables;
+    absent means the method of that name in its main setting. `replays`: the paper whose training recipe ours is.
     Columns: `COLUMNS`; `verdict` is the text, `kind` one of judge.KINDS, `p` before Holm. Gains are paired by seed.
     InputError: a score that is NaN, doubled or missing, or has two k.
     """
     cells = tables(scores)
     if differences is None:
         from stages.protocols import differences
-    asked = questions(published, model, train_data, list(dict.fromkeys(scores["method"])), cells)
+    forms = {run: stands_for.get(run, Form(run, VARIANTS.get(run))) for run in dict.fromkeys(scores["method"])}
+    asked = questions(published, model, train_data, forms, cells)
     verdicts, rows = [], []
     for question in asked:
-        departures = _departures(question, ours, protocols, variants, differences)
+        departures = _departures(question, ours, protocols, replays, differences)
         points, pooled = _points(question, cells)
         verdicts.append(_judge(question, points, pooled, departures, ours.name))
         mean = None if points is None or ours.name == LABORATORY else float(points.mean())
@@ -110,15 +111,18 @@ def protocol_diffs(
 
 
 def _departures(
-    question: Question, ours: Any, protocols: Mapping[str, Any], variants: Mapping[str, str], differences: Differences
+    question: Question, ours: Any, protocols: Mapping[str, Any], replays: str | None, differences: Differences
 ) -> list[Difference]:
     """Everything that forbids the comparison, or that one side does not state. Reads no score."""
     found: list[Difference] = []
-    for method, theirs in question.variants.items():
-        mine = variants.get(method)
+    for run, (mine, theirs) in question.forms.items():
         if mine != theirs:
             main = "the paper's main setting"
-            found.append(Departure(f"variant of {method}", mine or "the method's default", theirs or main))
+            found.append(
+                Departure(f"variant of {run}", mine.variant or "the method's default", theirs.variant or main)
+            )
+    if question.row["paper"] != replays and is_trained(question.run):
+        found.append(Departure("training recipe", "this profile's", question.row["paper"], known=False))
     if question.missing:
         found.append(Departure("score", "not run", ", ".join(question.missing)))
     if question.protocol not in protocols:
@@ -138,10 +142,10 @@ def _points(question: Question, cells: Mapping[Cell, pd.DataFrame]) -> tuple[np.
     if question.missing:
         return None, None
     table = sum(cells[cell] for cell in question.cells) / len(question.cells)
-    points = table.loc[question.method].dropna().to_numpy()
+    points = table.loc[question.run].dropna().to_numpy()
     trained = table[[is_trained(method) for method in table.index]].dropna(axis=1).to_numpy()
     if question.gain:
-        points = points - table.loc["grpo"].dropna().to_numpy()
+        points = points - table.loc[question.reference].dropna().to_numpy()
     if not trained.size or trained.shape[1] < 2:
         return points, None
     return points, pool_gains(trained) if question.gain else pool_seeds(trained)
@@ -153,7 +157,7 @@ def _judge(
     if protocol == LABORATORY:
         reason = "laboratory results are never compared with published numbers"
         return Verdict(NOT_COMPARABLE, None, None, reason)
-    if not is_trained(question.method):
+    if not is_trained(question.run):
         reason = "one model that was not trained here: training variance unknown"
         return Verdict(INCONCLUSIVE, None, None, reason)
     small = question.cells and all(cell.benchmark in SMALL_SETS for cell in question.cells) and not question.average
@@ -171,4 +175,4 @@ def _judge(
 
 def _seeds(question: Question, cells: Mapping[Cell, pd.DataFrame]) -> int:
     table = next(iter(cells.values()))
-    return int(table.loc[question.method].notna().sum())
+    return int(table.loc[question.run].notna().sum())

@@ -9,8 +9,17 @@ from stages.publications.averages import GROUP, columns_of, recompute
 from stages.publications.schema import AVERAGE
 from stages.verdicts.scores import Cell, is_trained
 
+# What this suite's methods run unless a setting says otherwise, where papers print several forms.
+VARIANTS = {"par": "entropy_guided", "flexible": "increase_decrease"}
 GAIN, GAIN_AVERAGE = "gain over grpo", "gain over grpo, suite average"
 SUITE_AVERAGE, SCORE = "suite average", "score"
+
+
+class Form(NamedTuple):
+    """What a run of ours is in the published tables."""
+
+    method: str
+    variant: str | None = None  # as spelt there; None is a paper's main setting
 
 
 class Question(NamedTuple):
@@ -18,14 +27,20 @@ class Question(NamedTuple):
     protocol: str | None
     cells: list[Cell]  # ours that the number is the mean of
     missing: list[str]  # what ours would have to be, where we do not have it
-    variants: dict[str, str | None]  # method -> the published form of it
+    forms: dict[str, tuple[Form, Form]]  # run of ours -> what it is, what the number is of
     spread: float | None
     runs: int | None
     remark: str = ""
 
     @property
-    def method(self) -> str:
-        return self.row["method"]
+    def run(self) -> str:
+        """Ours whose number it is."""
+        return next(iter(self.forms))
+
+    @property
+    def reference(self) -> str:
+        """GRPO's run, over which a gain is."""
+        return list(self.forms)[1]
 
     @property
     def headline(self) -> bool:
@@ -45,28 +60,44 @@ class Question(NamedTuple):
 
 
 def questions(
-    published: pd.DataFrame, model: str, train_data: str, methods: list[str], cells: Mapping[Cell, pd.DataFrame]
+    published: pd.DataFrame, model: str, train_data: str, forms: Mapping[str, Form], cells: Mapping[Cell, pd.DataFrame]
 ) -> list[Question]:
-    """A question a published score of our methods on our benchmarks, an average, and a gain over GRPO of either."""
+    """A question a published score of our methods on our benchmarks, an average, and a gain over GRPO of either.
+
+    `forms`: run -> what it is in the tables. A number is asked of the run of its very form, else of the run that bears
+    the method's name.
+    """
     rows = published[
         (published["model"] == model)
         & (published["train_data"] == train_data)
         & published["metric"].isin(["avg", "pass", "accuracy"])
     ]
     known = {cell.benchmark for cell in cells}
-    asked = rows[rows["method"].isin(methods) & rows["benchmark"].isin([*known, AVERAGE])]
+    asked = rows[rows["method"].isin({form.method for form in forms.values()}) & rows["benchmark"].isin([*known, AVERAGE])]
     means = recompute(rows)
     found = []
     for row in asked.itertuples():
-        question = _question(row, rows, means, cells)
+        run = _run(row, forms)
+        if run is None:
+            continue
+        question = _question(row, run, forms[run], rows, means, cells)
         found.append(question)
-        partner = _grpo(row, asked) if "grpo" in methods and row.method != "grpo" and is_trained(row.method) else None
-        if partner is not None:
-            found.append(_gain(question, _question(partner, rows, means, cells)))
+        partner = _grpo(row, asked) if row.method != "grpo" and is_trained(row.method) else None
+        reference = None if partner is None else _run(partner, forms)
+        if reference is not None:
+            found.append(_gain(question, _question(partner, reference, forms[reference], rows, means, cells)))
     return found
 
 
-def _question(row: Any, rows: pd.DataFrame, means: pd.DataFrame, cells: Mapping[Cell, pd.DataFrame]) -> Question:
+def _run(row: Any, forms: Mapping[str, Form]) -> str | None:
+    """The run that a published number is asked of."""
+    exact = [run for run, form in forms.items() if form == Form(row.method, row.variant)]
+    return exact[0] if exact else row.method if row.method in forms else None
+
+
+def _question(
+    row: Any, run: str, form: Form, rows: pd.DataFrame, means: pd.DataFrame, cells: Mapping[Cell, pd.DataFrame]
+) -> Question:
     value, evidence, remark = row.value, row.evidence, ""
     if row.benchmark == AVERAGE:
         columns = columns_of(row, rows[_same(rows, row, GROUP)])
@@ -90,6 +121,7 @@ def _question(row: Any, rows: pd.DataFrame, means: pd.DataFrame, cells: Mapping[
             "table": row.table,
             "method": row.method,
             "variant": row.variant,
+            "run": run,
             "benchmark": row.benchmark_as_printed if row.benchmark == AVERAGE else row.benchmark,
             "metric": row.metric,
             "k": row.k,
@@ -99,7 +131,7 @@ def _question(row: Any, rows: pd.DataFrame, means: pd.DataFrame, cells: Mapping[
         protocol=row.protocol,
         cells=[cell for cell in ours if cell is not None],
         missing=missing,
-        variants={row.method: row.variant},
+        forms={run: (form, Form(row.method, row.variant))},
         spread=None if pd.isna(row.spread) else row.spread,
         runs=None if pd.isna(row.runs) else int(row.runs),
         remark=remark,
@@ -114,7 +146,7 @@ def _gain(method: Question, grpo: Question) -> Question:
     gain = method.row["published"] - grpo.row["published"]
     return method._replace(
         row={**method.row, "headline": True, "quantity": quantity, "published": gain, "evidence": weakest},
-        variants={**method.variants, **grpo.variants},
+        forms={**method.forms, **grpo.forms},
         spread=None,
         remark="; ".join(dict.fromkeys(filter(None, [method.remark, grpo.remark]))),
     )
