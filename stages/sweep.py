@@ -3,7 +3,7 @@
     python -m stages.sweep [--write] [METHOD ...]
 
 prints per method what came out of its last step, and with --write puts the table into docs/sweep.md. Exit status 1 when
-a method fails, does not change the weights, or logs a value that is not finite. Needs the profile's data and model
+a method fails, does not change the weights, or logs a value that is not finite. A name given twice runs twice. Needs the profile's data and model
 (`dvc repro model@smoke`).
 """
 
@@ -45,7 +45,8 @@ def main(arguments: list[str]) -> None:
     plan["settings"]["train"]["steps"] = STEPS
     work = Path("work/smoke/sweep").resolve()
     shutil.rmtree(work, ignore_errors=True)
-    jobs = [[name, settings[name]] for name in names]
+    folders = [f"{number:02}-{name}" for number, name in enumerate(names, 1)]
+    jobs = [[folder, name, settings[name]] for folder, name in zip(folders, names, strict=True)]
     write_json(work / "launch.json", sweep_overrides(plan, data.resolve(), model.resolve(), work, jobs))
     command = [sys.executable, "-m", "stages.backend.main", str(work / "launch.json")]
     log = work / "verl.log"
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> None:
     ):
 
         def progress() -> int:
-            done = [name for name in names if (work / name / "result.json").exists()]
+            done = [folder for folder in folders if (work / folder / "result.json").exists()]
             bar.show(len(done), done[-1] if done else "starting")
             return len(done)
 
@@ -63,12 +64,12 @@ def main(arguments: list[str]) -> None:
             wait(process, log, PATIENCE, progress)
         except ProcessFailed as error:
             raise InputError(f"the sweep {error}")
-    found = {name: read_json(work / name / "result.json") for name in names}
+    found = [(name, read_json(work / folder / "result.json")) for folder, name in zip(folders, names, strict=True)]
     table = render(found)
     print(table)
     if write:
         write_text(DOCUMENT, DOCUMENT_HEAD + table)
-    if wrong := [name for name, result in found.items() if verdict(result) != "ran"]:
+    if wrong := [name for name, result in found if verdict(result) != "ran"]:
         raise InputError(f"{', '.join(wrong)}: see the table above and {log}")
 
 
@@ -90,9 +91,9 @@ def verdict(result: dict[str, Any]) -> str:
     return "ran" if result["weights_changed"] else "weights unchanged"
 
 
-def render(found: dict[str, dict[str, Any]]) -> str:
+def render(found: list[tuple[str, dict[str, Any]]]) -> str:
     lines = [f"| method | {' | '.join(COLUMNS)} | own | verdict |", f"|---|{'---:|' * len(COLUMNS)}---|---|"]
-    for name, result in found.items():
+    for name, result in found:
         last = result.get("last", {})
         numbers = [f"{last[column]:.4f}" if column in last else "" for column in COLUMNS]
         own = ", ".join(sorted(last.get("method", {})))

@@ -22,14 +22,18 @@ def swept(tmp_path_factory):
     project = copy_project(tmp_path_factory.mktemp("sweep") / "project")
     done = run(project, "dvc", "repro", "prepare@smoke", "model@smoke")
     assert done.returncode == 0, done.stderr
-    done = run(project, "python", "-m", "stages.sweep", *COVERING)
+    done = run(project, "python", "-m", "stages.sweep", *COVERING, COVERING[0])
     assert done.returncode == 0, done.stdout + done.stderr
-    return project
+    return project / "work/smoke/sweep"
+
+
+def folder(swept, name):
+    return swept / f"{COVERING.index(name) + 1:02}-{name}"
 
 
 @pytest.mark.parametrize("name", COVERING)
 def test_three_real_steps(swept, name):
-    work = swept / "work/smoke/sweep" / name
+    work = folder(swept, name)
     result = json.loads((work / "result.json").read_text())
     lines = [json.loads(line) for line in (work / "steps.jsonl").read_text().splitlines()]
     assert result["status"] == "ran" and result["weights_changed"] and len(lines) == 3
@@ -38,7 +42,7 @@ def test_three_real_steps(swept, name):
 
 def test_what_only_some_methods_log(swept):
     def last(name):
-        return json.loads((swept / "work/smoke/sweep" / name / "steps.jsonl").read_text().splitlines()[-1])
+        return json.loads((folder(swept, name) / "steps.jsonl").read_text().splitlines()[-1])
 
     assert 0.15 < last("forking_tokens")["kept_fraction"] < 0.25  # a fifth
     assert last("dr_grpo")["kept_fraction"] == 1.0
@@ -48,5 +52,11 @@ def test_what_only_some_methods_log(swept):
     assert last("rlrt")["method"]["token_weight"] != 1.0
 
 
+def test_the_same_method_gives_the_same_bytes_again(swept):
+    """With branches and dynamic sampling, and after eight other methods in the same session."""
+    first, again = (swept / f"{number:02}-{COVERING[0]}" / "steps.jsonl" for number in (1, len(COVERING) + 1))
+    assert first.read_bytes() == again.read_bytes()
+
+
 def test_nothing_is_left_running(swept):
-    assert descendants_left(swept) == []
+    assert descendants_left(swept.parents[2]) == []

@@ -92,7 +92,8 @@ class _Branching:
         output = await self.client.generate(
             request_id=f"{request_id}-entropy",
             prompt_ids=[*prompt_ids, *token_ids],
-            sampling_params={"temperature": 1.0, "max_tokens": 1, "prompt_logprobs": ENTROPY_TOKENS},
+            # what is sampled is not used, but one request without a seed makes vLLM's CPU sampler ignore all seeds
+            sampling_params={"temperature": 1.0, "max_tokens": 1, "prompt_logprobs": ENTROPY_TOKENS, "seed": 0},
             **kwargs,
         )
         # entry j is the distribution that token j + 1 was drawn from

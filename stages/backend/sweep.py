@@ -1,8 +1,8 @@
 """Trains one method after another in one Ray session with one engine: starts take a minute, three steps of a method ten
 seconds. Weights, optimiser, data order and step count go back to the start before each.
 
-`suite.sweep` lists [name, settings] pairs. Each method writes its step log to `<work>/<name>/steps.jsonl`, and when its
-steps are done `<work>/<name>/result.json`; an error is that method's result and ends the sweep no more than a success.
+`suite.sweep` lists [folder, name, settings]. Each method writes its step log to `<work>/<folder>/steps.jsonl`, and when
+its steps are done `<work>/<folder>/result.json`; an error is that method's result and ends the sweep no more than a success.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class SweepTrainer(SuiteTrainer):
         updates = self.config.suite.updates_per_step
         self.actor_rollout_wg.save_checkpoint(initial, None, 0)
         order, weights = self.train_dataloader.state_dict(), self.actor_rollout_wg.weights_sha256()
-        for name, settings in OmegaConf.to_container(self.config.suite.sweep):
+        for folder, name, settings in OmegaConf.to_container(self.config.suite.sweep):
             self._go_back(initial, order)
             method = build(name, settings)
             self.use_method(method)
@@ -48,7 +48,7 @@ class SweepTrainer(SuiteTrainer):
                 actor, prompts = self.config.actor_rollout_ref.actor, self.config.data.train_batch_size
                 actor.ppo_epochs = method.settings.epochs
                 actor.ppo_mini_batch_size = prompts // (method.settings.updates_per_step or updates)
-            self.work = work / name
+            self.work = work / folder
             self.work.mkdir(parents=True, exist_ok=True)
             try:
                 super().fit(agent_loop_manager)
