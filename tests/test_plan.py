@@ -11,7 +11,11 @@ from stages.files import InputError
 from stages.methods import METHODS, build
 from stages.params import load
 from stages.plan import Assumptions, gpu_hours, main, parameters_of, table, work
+from stages.published import load_published
+from stages.reporting.plan import Plan
+from stages.reporting.published import stands_for
 from stages.resolve import plans
+from stages.verdicts import Form
 from tests.project import ROOT, copy_project, run, set_params
 
 PAPERS = ["steer-qwen2.5-math-7b", "par-qwen2.5-math-7b", "flexible-qwen2.5-math-7b"]
@@ -67,6 +71,14 @@ def test_every_published_row_of_the_table_has_a_run(name, paper, place):
     ours = pd.Series([params.method_of(method)[0] for method in params.methods]).value_counts()
     assert len(printed) and (ours.reindex(printed.index, fill_value=0) >= printed).all()
     settings = [tuple(sorted(map(str, params.method_of(method)[1].items()))) for method in params.methods]
+    plan = Plan.model_validate(plans(params)["report"]["settings"])
+    forms = {
+        Form(row.method, row.variant)
+        for row in load_published().query("paper == @paper").itertuples()
+        if row.table == place and row.model == params.published.model and row.method not in (None, *NOT_TRAINED)
+    }
+    assert forms <= set(stands_for(plan).values())
+    assert (params.published.replays, params.data.variant) == (paper, "as_released")
     whole = [(params.method_of(method)[0], given) for method, given in zip(params.methods, settings, strict=True)]
     assert len(set(whole)) == len(whole)  # no run is another one under a second name
 

@@ -300,7 +300,11 @@ def test_another_form_of_a_method_is_not_comparable(published):
     extreme = result[result["table"].str.startswith("Table 6")]
     assert len(extreme) and set(extreme["kind"]) == {NOT_COMPARABLE}
     assert extreme["reason"].str.contains("variant of .* is the method's default here, clip 0.99/5 there").all()
-    chosen = verdicts(scores, published[published["paper"] == "steer"], stands_for={name: Form(name, "clip 0.99/5") for name in METHODS})
+    chosen = verdicts(
+        scores,
+        published[published["paper"] == "steer"],
+        stands_for={name: Form(name, "clip 0.99/5") for name in METHODS},
+    )
     assert (chosen.loc[chosen["table"].str.startswith("Table 6"), "kind"] != NOT_COMPARABLE).all()
 
 

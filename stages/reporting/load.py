@@ -12,7 +12,8 @@ from stages.reporting.grades import Graded, read_grades
 from stages.reporting.plan import Plan, read_plan
 
 BASE = "base"
-FACTS = ("seed", "model_sha256", "protocol", "prompts", "prompts_too_long")  # what stands in versions.json beside versions of packages
+# what stands in versions.json beside versions of packages
+FACTS = ("seed", "model_sha256", "protocol", "prompts", "prompts_too_long")
 MEASURED = ("entropy", "reward", "response_length", "clip_fraction_high", "clip_fraction_low")  # at every step
 
 

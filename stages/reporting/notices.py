@@ -112,11 +112,7 @@ def _contamination(results: Results) -> str:
         found = ", ".join(f"{name} {max(counts.values())}" for name, counts in entry.get("found", {}).items())
         what = f"evaluation problems found: {found or 'none'}; " if recorded else ""
         parts.append(f"`{path}` {what}{dropped:,} training problems dropped for it")
-    pairs = (
-        " Every pair stands in `data/contamination.csv`."
-        if any("found" in e for e in training.values())
-        else ""
-    )
+    pairs = " Every pair stands in `data/contamination.csv`." if any("found" in e for e in training.values()) else ""
     return f"Contamination of the training data: {'. '.join(parts)}.{pairs}"
 
 

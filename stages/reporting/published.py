@@ -62,5 +62,7 @@ def stands_for(plan: Plan) -> dict[str, Form]:
     for name, variant in declared.items():
         method = plan.method_of[name]
         own = VARIANTS.get(method) if name == method else None
-        found[name] = Form(method if name == method or variant else name, own if variant in (None, "paper") else variant)
+        found[name] = Form(
+            method if name == method or variant else name, own if variant in (None, "paper") else variant
+        )
     return found | {name: Form(row.method, row.variant) for name, row in plan.published.rows.items()}

@@ -118,9 +118,7 @@ def _departures(
     for run, (mine, theirs) in question.forms.items():
         if mine != theirs:
             main = "the paper's main setting"
-            found.append(
-                Departure(f"variant of {run}", mine.variant or "the method's default", theirs.variant or main)
-            )
+            found.append(Departure(f"variant of {run}", mine.variant or "the method's default", theirs.variant or main))
     if question.row["paper"] != replays and is_trained(question.run):
         found.append(Departure("training recipe", "this profile's", question.row["paper"], known=False))
     if question.missing:

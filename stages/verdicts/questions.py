@@ -73,7 +73,9 @@ def questions(
         & published["metric"].isin(["avg", "pass", "accuracy"])
     ]
     known = {cell.benchmark for cell in cells}
-    asked = rows[rows["method"].isin({form.method for form in forms.values()}) & rows["benchmark"].isin([*known, AVERAGE])]
+    asked = rows[
+        rows["method"].isin({form.method for form in forms.values()}) & rows["benchmark"].isin([*known, AVERAGE])
+    ]
     means = recompute(rows)
     found = []
     for row in asked.itertuples():
