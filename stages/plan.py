@@ -16,8 +16,9 @@ import pandas as pd
 from stages.files import InputError
 from stages.methods import build
 from stages.methods.base import Method, Progress
-from stages.params import Model, Params, Train, load
+from stages.params import Params, load
 from stages.protocol_in_force import protocol_in_force
+from stages.sections import Model, Train
 from stages.stage import run_stage
 
 CHECKPOINT_BYTES = 4 + 8 + 4  # a parameter: weights and Adam's two moments in float32, and the HF export

@@ -60,16 +60,20 @@ def check_setting(table: pd.DataFrame, published: Any) -> None:
             f"published.train_data: no number is published for {model} trained on {train_data!r}; known are "
             f"{', '.join(sorted(known)) or 'none'}"
         )
-    papers = set(table["paper"])
+    rows = table[(table["model"] == model) & (table["train_data"] == train_data)]
+    papers = set(rows["paper"])
     if published.replays is not None and published.replays not in papers:
-        raise InputError(f"published.replays: {published.replays!r} is no paper; known are {', '.join(sorted(papers))}")
-    forms = set(table[["method", "variant"]].itertuples(index=False, name=None))
+        raise InputError(
+            f"published.replays: no number of {published.replays!r} for this model and data; papers that print some are "
+            f"{', '.join(sorted(papers))}"
+        )
+    forms = set(rows[["method", "variant"]].itertuples(index=False, name=None))
     for name, row in published.rows.items():
         if (row.method, row.variant) not in forms:
             known = sorted({str(variant or "none") for method, variant in forms if method == row.method})
             raise InputError(
-                f"published.rows.{name}: {row.method} with variant {row.variant or 'none'} stands in no table; its "
-                f"variants are {', '.join(known) or 'none: the method has no row'}"
+                f"published.rows.{name}: {row.method} with variant {row.variant or 'none'} has no row for this model and "
+                f"data; its variants are {', '.join(known) or 'none: the method has no row'}"
             )
 
 

@@ -131,12 +131,16 @@ def main(arguments: list[str]) -> None:
             f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; "
             "cp profiles/<name>.yaml params.yaml"
         )
-    if params.published:
-        from stages.published import check_setting, load_published  # pandas: bad input is told without waiting for it
+    written = plans(params)
+    if params.published:  # pandas: bad input is told without waiting for it
+        from stages.published import check_setting, load_published
+        from stages.reporting.plan import Plan
+        from stages.reporting.published import stands_for
 
         check_setting(load_published(), params.published)
+        stands_for(Plan.model_validate(written["report"]["settings"]))
     with output_folder(Path("results") / params.profile / "plan") as folder:
-        for name, content in plans(params).items():
+        for name, content in written.items():
             write_json(folder / f"{name}.json", content)
 
 

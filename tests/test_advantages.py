@@ -9,6 +9,7 @@ from verl.trainer.ppo import core_algos
 
 from stages.methods import build
 from stages.surrogate.batch import Progress
+from stages.surrogate.groups import group_normalised
 from tests.batches import random_update, responses_with, value_of
 
 SEEDS = range(4)
@@ -62,6 +63,14 @@ def test_dr_grpo_is_verls_grpo_without_the_deviation(seed):
 
 
 # -- by hand ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reward", [0.1, 0.3, 0.7, 0.9])
+@pytest.mark.parametrize("size", [3, 7, 8, 11])
+def test_equal_rewards_in_single_precision_teach_nothing(reward, size):
+    """The mean of equal numbers may be off by its last bit, which must not be divided by ε."""
+    rewards = torch.full((size,), reward, dtype=torch.float32)
+    assert group_normalised(rewards, torch.zeros(size)).abs().max() < 1e-6
 
 
 def test_gpg_alpha_counts_responses_without_signal():

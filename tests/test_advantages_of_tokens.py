@@ -48,6 +48,14 @@ def test_gtpo_against_loops(seed):
     assert torch.allclose(build("gtpo", {}).advantages(batch), gtpo_by_loops(batch), atol=1e-9)
 
 
+def test_a_lone_right_response_learns_nothing_from_gtpo():
+    """All its tokens have one reward; in single precision the rounding of their mean must not be divided by its own."""
+    for length in range(100, 3000, 123):
+        batch = responses_with([1, 0, 0, 0], [length, 40, 50, 60])
+        batch = replace(batch, old_entropy=batch.old_entropy.float(), rewards=batch.rewards.float())
+        assert (build("gtpo", {}).advantages(batch)[0] == 0).all()
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_grpo_s_is_gtpo_on_mean_entropies(seed):
     batch = random_update(seed)

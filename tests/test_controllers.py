@@ -131,6 +131,14 @@ def test_steer_linear_where_no_token_changes_the_entropy():
     assert method.token_weight(update)[:, 0].tolist() == [1.2, 1.2]
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("variant", ["paper", "paper_older"])
+def test_steer_linear_stays_between_its_weights_on_the_old_policys_statistics(variant, seed):
+    method = build("steer", {"mapping": "linear", "statistics": "old", "variant": variant})
+    weight = method.token_weight(surveyed(method, random_update(seed, responses=16, spread=3.0)))
+    assert 0.7 - 1e-12 <= weight.min() < weight.max() <= 1.2 + 1e-12
+
+
 def test_steer_linear_refuses_crossed_weights():
     with pytest.raises(InputError, match="method_settings.steer.weight_max: 0.5 is below weight_min 0.7"):
         build("steer", {"weight_max": 0.5})

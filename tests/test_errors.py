@@ -90,6 +90,16 @@ WRONG = {
         f"models: {{par-2: {{hub: owner/model, revision: {'a' * 40}}}}}\ntrain:\n",
         ["models", "'par-2'", "name of a run"],
     ),
+    "released model named like a method": (
+        "train:\n",
+        f"models: {{steer: {{hub: owner/model, revision: {'a' * 40}}}}}\ntrain:\n",
+        ["models", "'steer'", "run or method"],
+    ),
+    "run named like the base model": (
+        "methods: [grpo,",
+        "methods: [base, grpo,",
+        ["methods", "'base'", "untrained model"],
+    ),
     "misspelled setting of a released model": (
         "train:\n",
         f"models: {{theirs: {{hubb: owner/model, revision: {'a' * 40}}}}}\ntrain:\n",

@@ -15,6 +15,7 @@ from stages.published import load_published
 from stages.reporting.plan import Plan
 from stages.reporting.published import stands_for
 from stages.resolve import plans
+from stages.sections import PublishedRow
 from stages.verdicts import Form
 from tests.project import ROOT, copy_project, run, set_params
 
@@ -81,6 +82,32 @@ def test_every_published_row_of_the_table_has_a_run(name, paper, place):
     assert (params.published.replays, params.data.variant) == (paper, "as_released")
     whole = [(params.method_of(method)[0], given) for method, given in zip(params.methods, settings, strict=True)]
     assert len(set(whole)) == len(whole)  # no run is another one under a second name
+
+
+def standing_for(name: str, methods: list[str], settings: dict, rows: dict) -> dict[str, Form]:
+    params = of_profile(name)
+    params = params.model_copy(
+        update={
+            "methods": methods,
+            "method_settings": params.method_settings | settings,
+            "published": params.published.model_copy(update={"rows": rows}),
+        }
+    )
+    return stands_for(Plan.model_validate(plans(params)["report"]["settings"]))
+
+
+def test_a_run_under_its_own_name_stands_for_no_row_unless_told():
+    """Whatever the order of methods: the run that is named as its method keeps the paper's main row."""
+    further = {"steer_05": {"method": "steer", "weight_min": 0.5}}
+    for methods in (["grpo", "steer_05", "steer"], ["grpo", "steer", "steer_05"]):
+        found = standing_for(PAPERS[0], methods, further, {})
+        assert found == {"grpo": Form("grpo"), "steer": Form("steer")}
+    row = PublishedRow(method="steer", variant="lambda_min 0.5")
+    assert standing_for(PAPERS[0], ["steer_05", "steer"], further, {"steer_05": row})["steer_05"] == Form(
+        "steer", "lambda_min 0.5"
+    )
+    with pytest.raises(InputError, match="published.rows: steer and steer_05 both stand for steer, variant none"):
+        standing_for(PAPERS[0], ["steer_05", "steer"], further, {"steer_05": PublishedRow(method="steer")})
 
 
 def test_a_name_of_ones_own_is_a_run_of_its_method(tmp_path):

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_rel
 
-from stages.report import build_report
+from stages.report import build_report, measure
 from stages.reporting.figures import CROWD
+from stages.reporting.load import load
 from tests.report_results import REASON, entry, right, write_results
 
 K, PROBLEMS = 4, 6
@@ -152,6 +153,27 @@ def test_dropped_groups_and_absent_graders_are_warned_of(tmp_path):
     assert "dropped groups of responses (par 3.0 a step, mean over steps)" in text and "groups that were kept" in text
     assert "`lab_sum` was not graded by `dapo` as well, not run: no such thing" in text
     assert "lab_sum: math_verify against exact_box" in text
+
+
+def test_gaps_of_log_probs_are_taken_seed_by_seed(tmp_path):
+    """A step without wrong responses has no log-prob of theirs: its seed has no gap."""
+    folder = write_results(tmp_path, seeds=(1, 2, 3))
+    for seed, (right, wrong) in {1: (-0.5, None), 2: (-0.3, -0.6), 3: (-0.1, -0.2)}.items():
+        path = folder / f"train/grpo-{seed}/steps.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows[-1] |= {"log_prob_correct": right, "log_prob_incorrect": wrong}
+        rows[-1] = {name: value for name, value in rows[-1].items() if value is not None}
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = measure(load(tmp_path, "smoke"))["prices"].set_index("method").loc["grpo"]
+    assert found["log_prob_gap"] == pytest.approx(0.2)
+
+
+def test_a_row_of_fewer_seeds_says_so(tmp_path):
+    folder = write_results(tmp_path, seeds=(1, 2, 3))
+    path = folder / "grades/par-2/scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lab_sum": {"status": "not run: no sandbox"}}))
+    text = (report(tmp_path) / "report.md").read_text(encoding="utf-8")
+    assert "seeds, 2 of 3 seeds" in text
 
 
 def test_strays_are_named_and_not_read(tmp_path):

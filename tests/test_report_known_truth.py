@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from stages.files import InputError, read_json, write_json
-from stages.params import Published, load
+from stages.params import load
 from stages.published import check_setting, load_published
 from stages.report import build_report
+from stages.sections import Published
 from stages.verdicts.judge import INCONCLUSIVE, NOT_COMPARABLE, NOT_REPRODUCED, REPRODUCED
 from tests.report_results import PROTOCOLS, write_results
 
@@ -123,7 +124,7 @@ def test_setting_that_no_paper_prints_is_refused():
     for wrong, said in [
         ({"model": "Qwen-7B"}, "published.model: .*'Qwen-7B'; known are .*Qwen2.5-Math-7B"),
         ({"train_data": "DAPO"}, "published.train_data: .*'DAPO'; known are .*DAPO-Math-17k"),
-        ({"replays": "PAR"}, "published.replays: 'PAR' is no paper; known are .*par,"),
+        ({"replays": "PAR"}, "published.replays: no number of 'PAR' .*papers that print some are .*par,"),
         ({"rows": {"once": row | {"variant": "once"}}}, "published.rows.once: .*variants are .*1 update a batch"),
         ({"rows": {"once": {"method": "grppo"}}}, "published.rows.once: grppo .*has no row"),
     ]:

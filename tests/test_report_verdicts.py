@@ -40,6 +40,19 @@ def test_headline_verdicts_come_first_with_their_reasons(tmp_path):
     assert "| prompt | boxed | none | False |" in text
 
 
+def test_benchmarks_that_were_not_run_for_all_are_named(tmp_path):
+    write_results(tmp_path, published={"model": "M", "train_data": "D"})
+    comparison = Comparison(pd.DataFrame([GAIN], columns=COLUMNS), DIFFERENCES, ("aime24",))
+    text = markdown.render("title", "summary", [verdicts_section(load(tmp_path, "smoke"), comparison)])
+    assert "No number of `aime24` is compared, nor an average with it" in text
+
+
+def test_a_paper_without_protocol_has_its_name_alone(tmp_path):
+    unknown = dict(paper="CURE", benchmark=None, field="protocol", ours="suite", theirs="not published", known=False)
+    text = section(tmp_path, [GAIN], pd.concat([DIFFERENCES, pd.DataFrame([unknown])]))
+    assert "CURE" in text and "nan" not in text
+
+
 def test_setting_without_published_numbers_says_so(tmp_path):
     assert "There is no published number of this setting" in section(tmp_path, [], DIFFERENCES)
 

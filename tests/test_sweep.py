@@ -41,14 +41,22 @@ def test_three_real_steps(swept, name):
 
 
 def test_what_only_some_methods_log(swept):
+    def step(name, number):
+        return json.loads((folder(swept, name) / "steps.jsonl").read_text().splitlines()[number])
+
+    def first(name):
+        return step(name, 0)
+
     def last(name):
-        return json.loads((folder(swept, name) / "steps.jsonl").read_text().splitlines()[-1])
+        return step(name, -1)
 
     assert 0.15 < last("forking_tokens")["kept_fraction"] < 0.25  # a fifth
     assert last("dr_grpo")["kept_fraction"] == 1.0
     assert last("aent")["method"]["clamped_entropy"] > 0
     assert last("cure")["dropped_groups"] >= 0 and last("cure")["all_correct_groups"] == 0
     assert last("cure")["styles_per_group"] < last("opo")["styles_per_group"]  # two stems, or one, in place of eight
+    # what a branch took over is no part of its trained tokens
+    assert first("cure")["response_length"] < 0.9 * first("opo")["response_length"]
     assert last("rlrt")["method"]["token_weight"] != 1.0
 
 

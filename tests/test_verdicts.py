@@ -106,6 +106,13 @@ def test_what_the_paper_prints_of_its_variance_enters_the_interval():
     assert judge(three, 30, 2.0, 4, 1.0, 12, 3, []).half_width == pytest.approx(t * np.sqrt(1 / 3 + 4 / 4))
 
 
+def test_seeds_that_do_not_differ_say_nothing_of_chance():
+    """pass@64 on 40 questions moves in steps of 2.5 points: three seeds may agree to the digit."""
+    verdict = judge(np.full(3, 97.5), 90.0, None, None, 0.0, 4, 3.0, [])
+    assert (verdict.kind, verdict.difference, verdict.half_width, verdict.p) == (INCONCLUSIVE, 7.5, None, None)
+    assert "no seed differs" in verdict.reason
+
+
 def test_an_unknown_field_decides_nothing_and_is_named():
     verdict = judge(
         np.array([30.0, 31.0, 32.0]), 30, None, None, 1.0, 12, 3, [Difference("prompt", "a", "unknown", False)]
@@ -314,7 +321,8 @@ def test_a_run_under_a_name_of_its_own_gets_the_row_it_stands_for(published):
     scores = as_published(steer[steer["table"] == "Table 3"], rng_noise())
     wide = scores[scores["method"].isin(["grpo", "steer"])].assign(method=lambda rows: rows["method"] + "_wide")
     wide["value"] = wide["value"] / 2
-    stands_for = {f"{name}_wide": Form(name, "clip 0.99/5") for name in ("grpo", "steer")}
+    stands_for = {name: Form(name) for name in METHODS}
+    stands_for |= {f"{name}_wide": Form(name, "clip 0.99/5") for name in ("grpo", "steer")}
     result = verdicts(pd.concat([scores, wide]), steer, stands_for=stands_for, replays="steer")
     table6, table3 = (result[result["table"].str.startswith(name)] for name in ("Table 6", "Table 3"))
     assert set(table6.loc[table6["method"].isin(["grpo", "steer"]), "run"]) == {"grpo_wide", "steer_wide"}
@@ -341,7 +349,7 @@ def test_another_k_and_an_unrun_benchmark_are_named(table3):
     aime = result[result["benchmark"] == "aime24"]
     assert (
         set(aime["kind"]) == {NOT_COMPARABLE}
-        and aime["reason"].str.contains("score is not run here, avg@32 on AIME24").all()
+        and aime["reason"].str.contains("score is not measured here, avg@32 on AIME24").all()
     )
     averages = result[result["benchmark"] == "Avg"]
     assert set(averages["kind"]) == {NOT_COMPARABLE} and averages["reason"].str.contains("avg@1 on MATH500").all()

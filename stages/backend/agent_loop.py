@@ -33,15 +33,19 @@ class SeededSingleTurnAgentLoop(SingleTurnAgentLoop):
 class BranchingAgentLoop(SeededSingleTurnAgentLoop):
     """Every `branch_of`-th response of a group is sampled from the prompt; those after it continue a cut of it.
 
-    The cut is before one of its `branch_top_entropy` tokens of highest entropy, drawn at random (CURE, arXiv
-    2508.11016). vLLM tells the 20 most likely tokens of a distribution; the rest counts as one in the entropy.
+    The cut is before one of its `branch_top_entropy` tokens of highest entropy, drawn at random, the same for all that
+    continue it. What comes before the cut is their context: it is judged with the rest and gets no loss (CURE, arXiv
+    2508.11016; bytedance/CURE@a2a02173 puts it into the prompt). vLLM tells the 20 most likely tokens of a
+    distribution; the rest counts as one in the entropy.
     """
 
     stems: dict[tuple[str, int], asyncio.Task] = {}  # shared by the responses of a group, which one process samples
 
     async def run(self, sampling_params, **kwargs):
-        self.server_manager = _Branching(self.server_manager, self, kwargs)
-        return await super().run(sampling_params, **kwargs)
+        self.server_manager = branching = _Branching(self.server_manager, self, kwargs)
+        output = await super().run(sampling_params, **kwargs)
+        output.response_mask[: branching.cut] = [0] * branching.cut
+        return output
 
 
 class _Branching:
@@ -52,6 +56,7 @@ class _Branching:
         self.session, self.branch_of, self.top = (
             int(prompt[name]) for name in ("session_id", "branch_of", "branch_top_entropy")
         )
+        self.cut = 0  # tokens taken over from the stem
 
     async def generate(self, request_id: str, *, prompt_ids: list[int], sampling_params: dict[str, Any], **kwargs):
         number = self.session % self.branch_of
@@ -73,7 +78,7 @@ class _Branching:
             return stem
         entropy = await self._entropy(request_id, prompt_ids, stem.token_ids, kwargs)
         highest = sorted(range(len(entropy)), key=lambda t: (-entropy[t], t))[: self.top]
-        cut = random.Random(self.loop.seed(self.uid, self.session, "cut")).choice(highest)
+        self.cut = cut = random.Random(self.loop.seed(*key, "cut")).choice(highest)
         rest = await self.client.generate(
             request_id=request_id,
             prompt_ids=[*prompt_ids, *stem.token_ids[:cut]],

@@ -1,7 +1,7 @@
 """CURE: first branches responses at uncertain tokens, then trains as DAPO does (arXiv 2508.11016).
 
     stage 1  of every four responses one is sampled from the prompt; it is cut before a random one of its 20 tokens of
-             highest entropy, and the other three are sampled from the cut
+             highest entropy, and the other three are sampled from the cut; what they took over gets no loss
     stage 2  every response is sampled from the prompt
 
 Both stages train on groups with mixed rewards only, with clip 0.2/0.28 and dual clip 10.
@@ -9,9 +9,9 @@ Both stages train on groups with mixed rewards only, with clip 0.2/0.28 and dual
 Defaults: 1 + 3 of 20 (4 × 3 + 4 = 16 responses), the clips and the filter in both stages, from the released launchers
 (bytedance/CURE@a2a02173); stage 2's starts from the checkpoint of stage 1's step 300. The second stage's first step is not
 published for other run lengths.
-Departures: the released code never cuts at the first token, a special token or one whose text has fewer than two
-characters; where a response is cut is the rollout's business here. Its launchers shape overlong responses' rewards, which
-is not part of this method.
+Departures: the cut may fall on any token, where the released code leaves out the first, special ones and those whose text
+has fewer than two characters; entropies are of the 20 most likely tokens and the rest as one, where it has the exact ones.
+Its launchers shape overlong responses' rewards, which is not part of this method.
 Neutral setting: none.
 """
 

@@ -36,9 +36,9 @@ def normalised(values: Tensor, chosen: Tensor, group: Tensor) -> Tensor:
     found = torch.zeros_like(values)
     for number in group.unique():
         members = chosen & (group == number)[:, None]
-        kept = values[members]
-        if kept.numel() > 1:
-            found[members] = (kept - kept.mean()) / (kept.std() + 1e-6)
+        kept = values[members].double()
+        if kept.numel() > 1 and kept.min() < kept.max():  # else rounding would be divided by rounding
+            found[members] = ((kept - kept.mean()) / (kept.std() + 1e-6)).to(found.dtype)
     return found
 
 

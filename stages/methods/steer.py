@@ -85,7 +85,8 @@ class Steer(base.Method):
         largest, smallest = bounds["largest_change"], bounds["smallest_change"]
         tiny = torch.finfo(change.dtype).tiny  # instead of 0, where every token's change is the same
         if settings.mapping == "linear":
-            share = (change - smallest) / (largest - smallest).clamp(min=tiny)
+            # statistics of the old policy do not bound the changes of the current one
+            share = ((change - smallest) / (largest - smallest).clamp(min=tiny)).clamp(0, 1)
             return settings.weight_max - share * (settings.weight_max - settings.weight_min)
         scale = largest.clamp(min=self.CODE_SMALLEST_SCALE if code else tiny)
         return torch.exp(math.log(settings.weight_min) * change / scale).clamp(settings.weight_min, 1.0)

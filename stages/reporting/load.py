@@ -127,7 +127,7 @@ def _grades(
     path = _present(folder / "scores.json", "grade", run)
     scores, graded, not_run = read_json(path), {}, {}
     for benchmark, k in benchmarks.items():
-        if benchmark not in scores:
+        if "status" not in scores.get(benchmark, {}):
             raise InputError(f"{path}: benchmark {benchmark} is missing: run stage grade for {run}")
         if scores[benchmark]["status"] != "graded":
             not_run[run, benchmark] = scores[benchmark]["status"].removeprefix("not run:").strip()

@@ -42,11 +42,8 @@ def price_section(results: Results, found: dict[str, pd.DataFrame]) -> Section:
 def _prices(prices: pd.DataFrame) -> Table:
     rows = []
     for row in prices.itertuples():
-        gap = row.log_prob_correct - row.log_prob_incorrect
-        training = [
-            number(row.entropy, 3),
-            *(number(v, 3) for v in (row.log_prob_correct, row.log_prob_incorrect, gap)),
-        ]
+        measured = (row.entropy, row.log_prob_correct, row.log_prob_incorrect, row.log_prob_gap)
+        training = [number(value, 3) for value in measured]
         sampled = [number(row.distinct_1_to_5, 3), number(row.answers_per_problem, 2)]
         lengths = [number(100 * row.truncated, 1), number(row.mean_length, 1)]
         rows.append([row.method, *training, *sampled, *lengths])

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from stages.files import InputError
 from stages.protocols import load_protocols
 from stages.publications.schema import RELEASED
 from stages.published import load_published
@@ -15,10 +16,14 @@ from stages.verdicts import compare as draw_verdicts
 
 
 class Comparison(NamedTuple):
-    """What the report shows of published numbers: the tables of `verdicts.compare` and `verdicts.protocol_diffs`."""
+    """What the report shows of published numbers: the tables of `verdicts.compare` and `verdicts.protocol_diffs`.
+
+    `left_out`: benchmarks that did not run for every run, of which no number is compared.
+    """
 
     verdicts: pd.DataFrame
     differences: pd.DataFrame
+    left_out: tuple[str, ...] = ()
 
 
 def compare(results: Results, scores: pd.DataFrame, data: Path) -> Comparison | None:
@@ -40,7 +45,8 @@ def compare(results: Results, scores: pd.DataFrame, data: Path) -> Comparison | 
     verdicts = draw_verdicts(
         points, published, setting.model, setting.train_data, ours, protocols, stands_for(results.plan), setting.replays
     )
-    return Comparison(verdicts, protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols))
+    differences = protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols)
+    return Comparison(verdicts, differences, tuple(name for name in results.plan.benchmarks if name not in whole))
 
 
 def _published_name(model: str, published: pd.DataFrame) -> str:
@@ -52,17 +58,25 @@ def _published_name(model: str, published: pd.DataFrame) -> str:
 
 
 def stands_for(plan: Plan) -> dict[str, Form]:
-    """Name of a run -> what it is in the published tables: as `published.rows` says, else by its method and variant.
+    """Name of a run -> what it is in the published tables: as `published.rows` says, else what its name says.
 
-    The form is the setting `variant`, spelt as in the tables; `paper` is the main one. A further run of a method whose
-    setting says no variant is none of the tables', unless the profile says which.
+    A run that is named as its method is the form of its setting `variant`, spelt as in the tables; `paper` is the main
+    one. A run under a name of its own is none of the tables', unless the profile says which. InputError if two are one.
     """
-    declared = {run.rpartition("-")[0]: settings.get("variant") for run, settings in plan.method_settings.items()}
-    found = {}
-    for name, variant in declared.items():
-        method = plan.method_of[name]
-        own = VARIANTS.get(method) if name == method else None
-        found[name] = Form(
-            method if name == method or variant else name, own if variant in (None, "paper") else variant
-        )
-    return found | {name: Form(row.method, row.variant) for name, row in plan.published.rows.items()}
+    found: dict[str, Form] = {}
+    variants = {run.rpartition("-")[0]: settings.get("variant") for run, settings in plan.method_settings.items()}
+    for name, variant in variants.items():
+        if name in plan.published.rows:
+            form = Form(plan.published.rows[name].method, plan.published.rows[name].variant)
+        elif name != plan.method_of[name]:
+            continue
+        else:
+            form = Form(name, VARIANTS.get(name) if variant in (None, "paper") else variant)
+        if form in found.values():
+            other = next(name for name in found if found[name] == form)
+            raise InputError(
+                f"published.rows: {name} and {other} both stand for {form.method}, variant {form.variant or 'none'}; give "
+                "one of them another row, or a name of its own and none"
+            )
+        found[name] = form
+    return found

@@ -1,5 +1,7 @@
 """The report's section on scores: avg@k, pass@k and gains over GRPO, with their intervals."""
 
+from typing import Any
+
 import pandas as pd
 
 from stages.reporting.blocks import Picture, Section, Table, Text
@@ -64,7 +66,7 @@ def _kinds(results: Results) -> str:
         f" be pooled; “one model”, for a model that was not trained here: {alone}"
     )
     return (
-        f"Scores are percentages, means over {len(seeds)} training seeds. Intervals are 95 % and of three kinds, {kinds}."
+        f"Scores are percentages, means over {len(seeds)} training seeds unless a row says otherwise. Intervals are 95 % and of three kinds, {kinds}."
         f" One without width says that the seeds agree, not that the number is certain.{gain}"
     )
 
@@ -85,7 +87,7 @@ def _scores(results: Results, found: dict[str, pd.DataFrame]) -> Table:
                 rows.append([model, MISSING, "not run", *[MISSING] * 4])
                 continue
             both = [interval(scores[model, benchmark, metric, k]) for metric in ("avg", "pass")]
-            kind = scores[model, benchmark, "avg", k].interval
+            kind = _kind(scores[model, benchmark, "avg", k], results)
             counts = sampled[model, benchmark]
             truncated = 100 * counts["truncated"].sum() / counts["samples"].sum()
             lengths = [number(counts["mean_length"].mean(), 1), number(truncated, 1)]
@@ -96,6 +98,12 @@ def _scores(results: Results, found: dict[str, pd.DataFrame]) -> Table:
     header = ["method", "interval", *scored, "length, tokens", "truncated, %"]
     caption = "avg@k and unbiased pass@k by benchmark and method, with the kind of their intervals; gains are in avg@k"
     return Table("scores", caption, header, groups, words=2)
+
+
+def _kind(row: Any, results: Results) -> str:
+    """The kind of an interval, and of how many seeds where not all have the number."""
+    declared = len(results.plan.seeds)
+    return f"{row.interval}, {row.seeds} of {declared} seeds" if 1 < row.seeds < declared else row.interval
 
 
 def _average(averages: pd.DataFrame, gain: dict[tuple[str, str], str]) -> list[tuple[str, list[list[str]]]]:

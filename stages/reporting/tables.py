@@ -110,7 +110,8 @@ def disagreements(results: Results) -> pd.DataFrame:
 def prices(results: Results, counts: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """What a model pays, a row a model: last training step and averages over the benchmarks that ran, over seeds.
 
-    method, seeds, entropy and log_prob_correct, log_prob_incorrect (nats a token, last step), distinct_1_to_5,
+    method, seeds, entropy and log_prob_correct, log_prob_incorrect (nats a token, last step), log_prob_gap (the mean of
+    their difference over the seeds that have both), distinct_1_to_5,
     answers_per_problem, truncated (share of samples), mean_length (tokens), score (avg@k).
     """
     rows = []
@@ -126,6 +127,9 @@ def prices(results: Results, counts: pd.DataFrame, runs: pd.DataFrame) -> pd.Dat
                 "method": method,
                 "seeds": len(last),
                 **{name: last[name].mean() if name in last else np.nan for name in measured},
+                "log_prob_gap": (last["log_prob_correct"] - last["log_prob_incorrect"]).mean()
+                if {"log_prob_correct", "log_prob_incorrect"} <= {*last}
+                else np.nan,
                 **{
                     name: own[name].astype(float).mean()
                     for name in ("distinct_1_to_5", "answers_per_problem", "truncated", "mean_length")

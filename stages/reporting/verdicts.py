@@ -28,10 +28,13 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
             f"Numbers printed for {setting.model} trained on {setting.train_data}, in points, as they stand in their"
             " sources, beside ours at the same k. Gains over GRPO and averages come first: there, offsets of prompt and"
             " grader cancel. h is the half width of the 95 % interval of the difference, on the same questions: our"
-            " variance over seeds is pooled over the methods, the published one is added. A row without ours was not run,"
-            " or asks for a pass@k with more samples than were drawn."
+            " variance over seeds is pooled over the methods, the published one is added. A row without ours asks for a"
+            " benchmark or a k that was not sampled."
         )
     ]
+    if compared.left_out:
+        names = ", ".join(f"`{name}`" for name in compared.left_out)
+        blocks.append(Text(f"No number of {names} is compared, nor an average with it: it did not run for every run."))
     if verdicts.empty:
         blocks.append(Text("There is no published number of this setting for the declared methods and benchmarks."))
         return Section("published", "Published numbers beside ours", blocks)
@@ -83,7 +86,7 @@ def _table(name: str, caption: str, verdicts: pd.DataFrame, folded: bool = False
 def _differences(differences: pd.DataFrame) -> Table:
     groups = [
         (
-            f"{paper}: {benchmark}",
+            str(paper) if pd.isna(benchmark) else f"{paper}: {benchmark}",
             [[row.field, printed(row.ours), printed(row.theirs), _plain(row.known)] for row in rows.itertuples()],
         )
         for (paper, benchmark), rows in differences.groupby(["paper", "benchmark"], sort=False, dropna=False)

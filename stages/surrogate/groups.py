@@ -23,12 +23,14 @@ def group_mean(values: Tensor, group: Tensor) -> Tensor:
 def group_normalised(rewards: Tensor, group: Tensor, epsilon: float = 1e-6) -> Tensor:
     """[B] (R − mean) / (std + ε) within the group, with the sample standard deviation (N − 1).
 
-    A group of one has no deviation: its advantage is R / (1 + ε), as in verl 0.9.1.
+    A group of one has no deviation: its advantage is R / (1 + ε), as in verl 0.9.1. In double precision, so that equal
+    rewards give 0 and not the rounding of their mean over ε.
     """
-    size = group_size(group).to(rewards.dtype)
-    centred = rewards - group_mean(rewards, group)
+    exact, size = rewards.double(), group_size(group)
+    centred = exact - group_mean(exact, group)
     variance = group_mean(centred**2, group) * size / (size - 1).clamp(min=1)
-    return torch.where(size > 1, centred / (variance.sqrt() + epsilon), rewards / (1.0 + epsilon))
+    found = torch.where(size > 1, centred / (variance.sqrt() + epsilon), exact / (1.0 + epsilon))
+    return found.to(rewards.dtype)
 
 
 def leave_one_out(rewards: Tensor, group: Tensor) -> Tensor:

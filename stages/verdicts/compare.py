@@ -40,7 +40,7 @@ def compare(
     train_data: str,
     ours: Any,
     protocols: Mapping[str, Any],
-    stands_for: Mapping[str, Form] = {},
+    stands_for: Mapping[str, Form] | None = None,
     replays: str | None = None,
     differences: Differences | None = None,
 ) -> pd.DataFrame:
@@ -48,15 +48,22 @@ def compare(
 
     `scores`: method, seed, benchmark, metric (avg, pass), k, value in points; one row a run, benchmark, metric and k.
     `published`: `stages.publications.schema.load`. `model` and `train_data` are spelt as there. `ours`: our protocol in
-    force, `protocols`: all by name. `stands_for`: a run of ours (a `method` of `scores`) -> what it is in the tables;
-    absent means the method of that name in its main setting. `replays`: the paper whose training recipe ours is.
+    force, `protocols`: all by name. `stands_for`: a run of ours (a `method` of `scores`) -> what it is in the tables; if
+    none are given, each is the method of its name. `replays`: the paper whose training recipe ours is.
     Columns: `COLUMNS`; `verdict` is the text, `kind` one of judge.KINDS, `p` before Holm. Gains are paired by seed.
     InputError: a score that is NaN, doubled or missing, or has two k.
     """
     cells = tables(scores)
     if differences is None:
         from stages.protocols import differences
-    forms = {run: stands_for.get(run, Form(run, VARIANTS.get(run))) for run in dict.fromkeys(scores["method"])}
+    runs = dict.fromkeys(scores["method"])
+    if stands_for is None:
+        stands_for = {run: Form(run, VARIANTS.get(run)) for run in runs}
+    forms = {
+        run: stands_for[run] if is_trained(run) else Form(run)
+        for run in runs
+        if run in stands_for or not is_trained(run)
+    }
     asked = questions(published, model, train_data, forms, cells)
     verdicts, rows = [], []
     for question in asked:
@@ -122,7 +129,7 @@ def _departures(
     if question.row["paper"] != replays and is_trained(question.run):
         found.append(Departure("training recipe", "this profile's", question.row["paper"], known=False))
     if question.missing:
-        found.append(Departure("score", "not run", ", ".join(question.missing)))
+        found.append(Departure("score", "not measured", ", ".join(question.missing)))
     if question.protocol not in protocols:
         # nothing is declared, so nothing can be compared: a number alone is no reproduction
         return [*found, Departure("protocol", ours.name, "not published")]

@@ -40,7 +40,7 @@ class Difference(Protocol):
 class Verdict(NamedTuple):
     kind: str  # one of KINDS
     difference: float | None  # ours - published, points; None if not comparable or too few seeds
-    half_width: float | None  # h, points
+    half_width: float | None  # h, points; None also where no seed differs from another
     reason: str
     p: float | None = None  # of the two-sided t-test of difference 0, before Holm
 
@@ -94,7 +94,10 @@ def judge(
     variance = (pooled_sd if published_sd is None else published_sd) ** 2 / (published_runs or 1)
     error = float(np.sqrt(pooled_sd**2 / seeds + variance))
     half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * error
-    p = float(2 * stats.t.sf(abs(difference) / error, degrees)) if error > 0 else float(difference == 0)
+    if error == 0:
+        reason = f"the difference is {difference:+.1f}, but no seed differs from another, so nothing says how far it may be chance"
+        return Verdict(INCONCLUSIVE, difference, None, f"{reason}{remark}")
+    p = float(2 * stats.t.sf(abs(difference) / error, degrees))
     if abs(difference) > half:
         return Verdict(
             NOT_REPRODUCED,
