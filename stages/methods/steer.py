@@ -17,9 +17,11 @@ Variants (`variant`), which differ in what the sources say:
                [λ_min, 1]; maximum and minimum over one micro-batch; the ratio's denominator is held at 1e-8.
 
 Defaults: λ_min 0.7 (2510.10150), clip 0.2/0.28 and dual clip 10 (the released launchers). The launchers set λ_min 0.8, and
-λ_max 1.2 for linear: set 0.8 for a replay, and for linear in any variant. p is the current policy's; H is the old
-policy's, as in the code. The maximum of `paper` costs one pass without gradient a mini-batch.
-Departures: where all m are equal, linear gives every token λ_max (the code divides by 0 or nearly so).
+λ_max 1.2 for linear: set 0.8 for a replay, and for linear in any variant. p is the current policy's. The maximum of `paper`
+costs one pass without gradient a mini-batch.
+Departures: H is the old policy's in every variant, as in the code; whose it is in the paper was not found. Where all m are
+equal, linear gives every token λ_max (the code divides by 0 or nearly so). With `statistics: old` changes beyond the old
+policy's extremes count as those.
 Neutral setting: weight_min 1, and weight_max 1 if linear, is Clip-Higher with dual clip 10.
 """
 

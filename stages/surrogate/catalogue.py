@@ -74,6 +74,8 @@ def asks_for(method: type[Method]) -> tuple[str, ...]:
     blank = method.__new__(method)
     blank.settings = method.Settings.model_construct()
     found = []
+    if method.rollout is not Method.rollout:
+        found.append("sampling of its own")
     if blank.looks_ahead == "current":
         found.append("a forward pass")
     if blank.reference != "none":
