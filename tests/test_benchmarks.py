@@ -31,7 +31,7 @@ SOURCES = load_sources(ROOT / "data/sources.yaml")
 MATHEMATICS = [key for key in BENCHMARKS if find(key).source in SOURCES and not find(key).runs_code]
 CODE = [key for key in BENCHMARKS if find(key).source in SOURCES and find(key).runs_code]
 # Golds that their own grader rejects, each a defect upstream.
-REJECTED = {"mbpp": {"367"}}  # test of problem 367 names an undefined class `Node`
+REJECTED = {"mbpp": {"Mbpp/367"}}  # test of problem 367 names an undefined class `Node`
 # (problem, problem whose gold it accepts though written otherwise): equal answers, fair to accept.
 FAIR = {"math500": {("test/algebra/1837.json", "test/algebra/2193.json")}}  # 5 and x=5
 

@@ -62,8 +62,8 @@ def test_headline_verdicts_are_drawn_with_their_half_widths(tmp_path):
     results = load(tmp_path, "smoke")
     rows = [
         GAIN,
-        GAIN | {"method": "steer", "verdict": "inconclusive", "kind": "inconclusive"},
-        GAIN | {"method": "no", "half_width": None},
+        GAIN | {"method": "steer", "run": "steer", "verdict": "inconclusive", "kind": "inconclusive"},
+        GAIN | {"method": "no", "run": "no", "half_width": None},
         SCORE,
     ]
     comparison = Comparison(pd.DataFrame(rows, columns=COLUMNS), DIFFERENCES)

@@ -70,11 +70,11 @@ def rows(
     only: str | None = None,
     models: list[str],
     origin: bool = False,
+    label_width: int = 150,
 ) -> alt.LayerChart:
-    """A row a model: `value` as a dot, `low` to `high` as a line; with `origin` a rule at zero."""
-    y = alt.Y(
-        "method:N", title=None, sort=models, scale=alt.Scale(domain=models), axis=alt.Axis(grid=False, labelLimit=150)
-    )
+    """A row a model: `value` as a dot, `low` to `high` as a line; with `origin` a rule at zero. Longer labels are cut."""
+    axis = alt.Axis(grid=False, labelLimit=label_width)
+    y = alt.Y("method:N", title=None, sort=models, scale=alt.Scale(domain=models), axis=axis)
     x = alt.X("value:Q", title=x_title, scale=alt.Scale(zero=origin, nice=True), axis=alt.Axis(tickCount=5))
     base = alt.Chart(alt.NamedData(data)).encode(y=y, color=_colour(styles, legend=False))
     if only:

@@ -69,10 +69,16 @@ def data(
 def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The headline's differences with their half widths, a row each that was judged; `method` names the row."""
     rows = verdicts[verdicts["headline"] & verdicts["half_width"].notna()]
-    names = [
-        f"{row.method}, {row.quantity}, {row.benchmark} {row.metric}: {row.paper}, {row.table}"
-        for row in rows.itertuples()
-    ]
+    short = pd.Series(
+        [
+            f"{row.run}: {'gain, ' * row.quantity.startswith('gain')}"
+            f"{'average' if row.quantity.endswith('average') else row.benchmark} ({row.paper})"
+            for row in rows.itertuples()
+        ],
+        index=rows.index,
+        dtype=object,
+    )
+    names = short.where(~short.duplicated(keep=False), short + ", " + rows["table"] + ", " + rows["benchmark"])
     difference, half = rows["difference"], rows["half_width"]
     ends = {"low": difference - half, "high": difference + half}
     return pd.DataFrame({"method": names, "value": difference, **ends, "verdict": rows["kind"]})

@@ -70,7 +70,9 @@ def draw(
             row.method: (VERDICTS.get(row.verdict, palette.variable("muted")), [], 1.8) for row in verdicts.itertuples()
         }
         names = list(colours)
-        panel = charts.rows("verdicts", colours, "ours less published", "points", models=names, origin=True)
+        panel = charts.rows(
+            "verdicts", colours, "ours less published", "points", models=names, origin=True, label_width=260
+        )
         drawn["verdicts"] = Figure([panel], "verdicts")
     return drawn
 

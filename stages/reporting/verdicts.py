@@ -1,5 +1,7 @@
 """The report's section on published numbers: ours beside theirs, the verdicts, and why a number does not compare."""
 
+from typing import Any
+
 import pandas as pd
 
 from stages.reporting.blocks import Picture, Section, Table, Text
@@ -59,28 +61,28 @@ def verdicts_section(results: Results, compared: Comparison | None) -> Section:
 
 
 def _table(name: str, caption: str, verdicts: pd.DataFrame, folded: bool = False) -> Table:
-    """A group a paper and table; a row a published number."""
+    """A group a paper and table, those with a judged number first; a row a published number."""
     groups = []
     for (paper, place), rows in verdicts.groupby(["paper", "table"], sort=False, dropna=False):
         lines = []
         for row in rows.itertuples():
-            ours = (
-                number(row.ours, 1)
-                if pd.isna(row.half_width)
-                else f"{number(row.ours, 1)} ± {number(row.half_width, 1)}"
-            )
             metric = row.metric if pd.isna(row.k) else f"{row.metric}@{int(row.k)}"
-            method = row.method if row.run == row.method else f"{row.method} ({row.run})"
-            what = [method, _plain(row.variant), row.benchmark, row.quantity, metric, _plain(row.evidence)]
-            numbers = [
-                number(row.published, 2),
-                ours,
-                MISSING if pd.isna(row.difference) else signed(row.difference, 1),
-            ]
+            what = [_run(row), row.benchmark.replace(",", ", "), f"{row.quantity}, {metric}", _plain(row.evidence)]
+            half = "" if pd.isna(row.half_width) else f" ± {number(row.half_width, 1)}"
+            difference = MISSING if pd.isna(row.difference) else signed(row.difference, 1)
+            numbers = [number(row.published, 2), f"{number(row.ours, 1)}{half}", difference]
             lines.append([*what, _plain(row.verdict), _plain(row.reason), *numbers])
-        groups.append((f"{paper}, {place}", lines))
-    header = ["method", "variant", "benchmark", "quantity", "metric", "evidence", "verdict", "reason"]
-    return Table(name, caption, [*header, "published", "ours ± h", "difference"], groups, words=8, folded=folded)
+        groups.append((rows["half_width"].isna().all(), f"{paper}, {place}", lines))
+    header = ["method", "benchmark", "quantity", "evidence", "verdict", "reason"]
+    header += ["published", "ours ± h", "difference"]
+    judged_first = sorted(groups, key=lambda group: group[0])
+    return Table(name, caption, header, [group[1:] for group in judged_first], words=6, folded=folded)
+
+
+def _run(row: Any) -> str:
+    """A number's method and form, and ours that it is asked of if that has another name."""
+    form = row.method if pd.isna(row.variant) or not row.variant else f"{row.method}, {row.variant}"
+    return form if row.run == row.method else f"{form} ({row.run})"
 
 
 def _differences(differences: pd.DataFrame) -> Table:

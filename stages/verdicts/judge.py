@@ -91,11 +91,12 @@ def judge(
             f"scores must be finite: ours {list(ours)}, published {published}, sd {pooled_sd}, df {degrees}"
         )
     difference = float(np.mean(ours) - published)
+    shown = round(difference, 1) or 0.0  # never -0.0
     variance = (pooled_sd if published_sd is None else published_sd) ** 2 / (published_runs or 1)
     error = float(np.sqrt(pooled_sd**2 / seeds + variance))
     half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * error
     if error == 0:
-        reason = f"the difference is {difference:+.1f}, but no seed differs from another, so nothing says how far it may be chance"
+        reason = f"the difference is {shown:+.1f}, but no seed differs from another, so nothing says how far it may be chance"
         return Verdict(INCONCLUSIVE, difference, None, f"{reason}{remark}")
     p = float(2 * stats.t.sf(abs(difference) / error, degrees))
     if abs(difference) > half:
@@ -103,11 +104,11 @@ def judge(
             NOT_REPRODUCED,
             difference,
             half,
-            f"the difference of {difference:+.1f} is beyond ±{half:.1f} points{remark}",
+            f"the difference of {shown:+.1f} is beyond ±{half:.1f} points{remark}",
             p,
         )
     if half <= width:
-        reason = f"the difference of {difference:+.1f} is within ±{half:.1f} points, {width:g} being allowed{remark}"
+        reason = f"the difference of {shown:+.1f} is within ±{half:.1f} points, {width:g} being allowed{remark}"
         return Verdict(REPRODUCED, difference, half, reason, p)
     reason = f"the interval of ±{half:.1f} points is wider than the {width:g} allowed{remark}"
     return Verdict(INCONCLUSIVE, difference, half, reason, p)
