@@ -69,6 +69,15 @@ def test_cispo_is_verls(seed, low, high):
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("aggregation", ["seq-mean-token-mean", "token-mean"])
+def test_gpg_is_verls(seed, aggregation):
+    update = random_update(seed, spread=1.0)
+    assert_same(
+        mean_loss(build("gpg", {"aggregation": aggregation}), update), verls("gpg", update, aggregation), update
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("low, high", [(0.4, 0.4), (0.1, 0.3)])
 @pytest.mark.parametrize("variant", ["paper", "verl"])
 def test_gmpo_is_verls_on_one_micro_batch(seed, low, high, variant):
