@@ -3,9 +3,9 @@
     python -m stages.train <profile> <method> <seed>
 
 Reads the run's plan, the training set and the base model; writes `results/<profile>/train/<method>-<seed>/` with
-`steps.jsonl` (one line a step), `model/` (HF export) and `versions.json` (also the prompts trained on). Seconds and memory go beside it, untracked.
-Checkpoints live in a work folder named by a hash of everything the run depends on: a killed run goes on from its last
-checkpoint, and a changed one starts clean.
+`steps.jsonl` (one line a step), `model/` (HF export) and `versions.json` (also how many prompts were trained on). Seconds
+and memory go beside it, untracked. Checkpoints live in a work folder named by a hash of everything the run depends on: a
+killed run goes on from its last checkpoint, and a changed one starts clean.
 """
 
 import hashlib

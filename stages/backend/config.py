@@ -8,7 +8,7 @@ from stages.methods import build
 
 
 def sweep_overrides(plan: dict[str, Any], data: Path, model: Path, work: Path, methods: list[list[Any]]) -> list[str]:
-    """Overrides for a sweep over `methods`, [folder, name, settings] each, with all else as in `plan` (stages/backend/sweep.py)."""
+    """Overrides for a sweep over `methods`, [folder, name, settings] each, with all else as in `plan`."""
     changes = {
         "trainer.v1.trainer_mode": "suite_sweep",
         "trainer.save_freq": -1,

@@ -66,7 +66,8 @@ def _kinds(results: Results) -> str:
         f" be pooled; “one model”, for a model that was not trained here: {alone}"
     )
     return (
-        f"Scores are percentages, means over {len(seeds)} training seeds unless a row says otherwise. Intervals are 95 % and of three kinds, {kinds}."
+        f"Scores are percentages, means over {len(seeds)} training seeds unless a row says otherwise. Intervals are 95 %"
+        f" and of three kinds, {kinds}."
         f" One without width says that the seeds agree, not that the number is certain.{gain}"
     )
 
