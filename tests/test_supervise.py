@@ -74,6 +74,7 @@ def test_what_an_ended_supervisor_leaves_is_gone(tmp_path, by):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": "."},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
     )
     supervisor.stdout.readline()
     while len(running(mark)) < 2:
