@@ -83,6 +83,8 @@ def test_overlong_responses_lose_up_to_half():
     method = build("dapo", {"overlong_length": 12, "overlong_buffer": 4})
     batch = responses_with([1, 1, 1, 0], lengths=[8, 9, 12, 10])
     assert method.rewards(batch).tolist() == pytest.approx([1, 1 - 0.125, 0.5, -0.25])
+    harder = build("dapo", {"overlong_length": 12, "overlong_buffer": 4, "overlong_penalty": 2.0})
+    assert harder.rewards(batch).tolist() == pytest.approx([1, 1 - 0.25, 0.0, -0.5])
     plain = build("dapo", {"overlong_shaping": False})
     assert plain.rewards(batch).tolist() == [1, 1, 1, 0]
 

@@ -158,10 +158,10 @@ def test_dropped_groups_and_absent_graders_are_warned_of(tmp_path):
 def test_gaps_of_log_probs_are_taken_seed_by_seed(tmp_path):
     """A step without wrong responses has no log-prob of theirs: its seed has no gap."""
     folder = write_results(tmp_path, seeds=(1, 2, 3))
-    for seed, (right, wrong) in {1: (-0.5, None), 2: (-0.3, -0.6), 3: (-0.1, -0.2)}.items():
+    for seed, (likely, unlikely) in {1: (-0.5, None), 2: (-0.3, -0.6), 3: (-0.1, -0.2)}.items():
         path = folder / f"train/grpo-{seed}/steps.jsonl"
         rows = [json.loads(line) for line in path.read_text().splitlines()]
-        rows[-1] |= {"log_prob_correct": right, "log_prob_incorrect": wrong}
+        rows[-1] |= {"log_prob_correct": likely, "log_prob_incorrect": unlikely}
         rows[-1] = {name: value for name, value in rows[-1].items() if value is not None}
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = measure(load(tmp_path, "smoke"))["prices"].set_index("method").loc["grpo"]

@@ -3,12 +3,12 @@
     clip-higher        ε_low 0.2, ε_high 0.28                                                   (§3.1)
     dynamic sampling   only groups with 0 < #correct < G; sample on until the batch is full     (§3.2)
     token-mean         every token of the batch counts alike                                    (§3.3)
-    overlong shaping   R + max(−1, −(length − (L_max − L_buffer)) / L_buffer) beyond L_max − L_buffer   (§3.4)
+    overlong shaping   R + f·max(−1, −(length − (L_max − L_buffer)) / L_buffer) beyond L_max − L_buffer (§3.4)
 
 Each is a switch: `clip_ratio_high`, `dynamic_sampling`, `aggregation`, `overlong_shaping`.
 
-Defaults: all four, L_max 20480 and L_buffer 4096 tokens (§4.1: 16,384 expected, 4,096 of soft punishment). They belong
-to long responses: a shorter run sets its own.
+Defaults: all four, L_max 20480 and L_buffer 4096 tokens (§4.1: 16,384 expected, 4,096 of soft punishment); f is 1 in the
+paper's formula and `penalty_factor` in verl. The lengths belong to long responses: a shorter run sets its own.
 Departures: the paper's rewards are ±1, this suite's are 0 and 1, so the penalty counts half; after the group's
 normalisation that is the same. verl 0.9.1 decides dynamic sampling by the reward's spread, as here.
 Scaling: dynamic sampling draws more responses a step than other methods; compare by responses sampled as well.
@@ -30,6 +30,8 @@ class Dapo(base.Method):
         overlong_length: PositiveInt = Field(20480, description="L_max, tokens; §4.1")
         overlong_buffer: PositiveInt = Field(4096, description="L_buffer, tokens; §4.1", validate_default=True)
 
+        overlong_penalty: float = Field(1.0, ge=0, description="f, what L_max costs with rewards of ±1; §3.4")
+
         @field_validator("overlong_buffer")
         @classmethod
         def _shorter_than_the_whole(cls, buffer: int, info: ValidationInfo) -> int:
@@ -46,4 +48,4 @@ class Dapo(base.Method):
             return responses.rewards
         start = self.settings.overlong_length - self.settings.overlong_buffer
         excess = (responses.response_length - start) / self.settings.overlong_buffer
-        return responses.rewards - 0.5 * torch.clamp(excess, 0.0, 1.0)
+        return responses.rewards - 0.5 * self.settings.overlong_penalty * torch.clamp(excess, 0.0, 1.0)
