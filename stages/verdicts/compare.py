@@ -59,11 +59,8 @@ def compare(
     runs = dict.fromkeys(scores["method"])
     if stands_for is None:
         stands_for = {run: Form(run, VARIANTS.get(run)) for run in runs}
-    forms = {
-        run: stands_for[run] if is_trained(run) else Form(run)
-        for run in runs
-        if run in stands_for or not is_trained(run)
-    }
+    forms = {run: Form(run) for run in runs if not is_trained(run)}  # base and released models bear their names
+    forms |= {run: form for run, form in stands_for.items() if run in runs}
     asked = questions(published, model, train_data, forms, cells)
     verdicts, rows = [], []
     for question in asked:
