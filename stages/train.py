@@ -6,93 +6,132 @@ Reads the run's plan, the training set and the base model; writes `results/<prof
 `steps.jsonl` (one line a step), `model/` (HF export) and `versions.json` (also how many prompts were trained on). Seconds
 and memory go beside it, untracked. Checkpoints live in a work folder named by a hash of everything the run depends on: a
 killed run goes on from its last checkpoint, and a changed one starts clean.
+
+With `backend.share_session`, the first training that `dvc repro` starts trains all runs that are due, one after the other
+in one process; the stages after it find their work done.
 """
 
 import hashlib
 import os
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
-from stages.backend.config import overrides
-from stages.backend.environment import assert_versions, environment
-from stages.files import InputError, dump_json, output_folder, read_json, read_jsonl, sha256, write_json
-from stages.progress import Bar, training_state
-from stages.stage import run_stage
-from stages.supervise import ProcessFailed, supervised, wait
-
-PATIENCE = 900.0  # seconds without a new step or log line; a step of a 7B model takes minutes
+from stages.artifacts.records import TrainingRecord
+from stages.artifacts.steps import last_step, read_steps
+from stages.backend.environment import assert_versions
+from stages.backend.session import Run, train
+from stages.common.bar import Bar
+from stages.common.command import run_stage
+from stages.common.files import InputError, dump_json, held, output_folder, read_json, sha256
+from stages.common.repro import due
+from stages.common.supervise import ProcessFailed
+from stages.profile.plans.train import TrainPlan
 
 
 def main(arguments: list[str]) -> None:
     profile, method, seed = arguments
-    run = f"{method}-{seed}"
+    name = f"{method}-{seed}"
     results = Path("results") / profile
-    plan = read_json(results / "plan" / "train" / f"{run}.json")
-    train, backend = plan["settings"]["train"], plan["settings"]["backend"]
-    versions = assert_versions(backend["platform"])
-    folder = plan["settings"]["training_folder"]
-    maker = "subset" if folder == "subsets" else "prepare"
-    data = _existing(results / folder / f"{train['dataset']}.parquet", f"dvc repro {maker}@{profile}")
+    plan = TrainPlan.read(results / "plan" / "train" / f"{name}.json")
+    packages = assert_versions(plan.backend.platform)
+    maker = "subset" if plan.training_folder == "subsets" else "prepare"
+    data = _existing(results / plan.training_folder / f"{plan.train.dataset}.parquet", f"dvc repro {maker}@{profile}")
     model = _existing(results / "model", f"dvc repro model@{profile}")
+    inputs = [dump_json(packages), sha256(data), sha256(model)]
 
-    identity = hashlib.sha256(
-        "".join([dump_json(plan), dump_json(versions), sha256(data), sha256(model)]).encode()
-    ).hexdigest()
-    work = (Path("work") / profile / "train" / f"{run}-{identity[:16]}").resolve()
-    _writable(work)
-    steps, log = work / "steps.jsonl", work / "verl.log"
-    done, _ = training_state(steps)
-    if done < train["steps"] or not (work / "checkpoints" / f"global_step_{train['steps']}").exists():
-        write_json(work / "launch.json", overrides(plan, data.resolve(), model.resolve(), work))
-        command = [sys.executable, "-m", "stages.backend.main", str(work / "launch.json")]
-        with (
-            Bar(f"train {run}", train["steps"]) as bar,
-            supervised(command, environment(backend), log, f"train/{work}") as process,
-        ):
-
-            def progress() -> int:
-                step, state = training_state(steps)
-                bar.show(step, state)
-                return step
-
-            try:
-                wait(process, log, PATIENCE, progress)
-            except ProcessFailed as error:
-                raise InputError(f"training {run} {error}")
-    _export(results / "train" / run, work, train["steps"], {**versions, "seed": plan["seed"]})
-
-
-def _export(output: Path, work: Path, steps: int, versions: dict) -> None:
-    """The run's outputs from its work folder; InputError if verl ended well without having trained every step."""
-    lines = list(read_jsonl(work / "steps.jsonl"))
-    if [line["step"] for line in lines] != list(range(1, steps + 1)):
-        raise InputError(
-            f"{work / 'steps.jsonl'} does not hold the steps 1 to {steps}, each once: delete {work} and train again"
+    run = _run(profile, plan, inputs)
+    with ExitStack() as locks:
+        if not locks.enter_context(held(run.work / "lock")):
+            raise InputError(f"training {name}: another process trains it in {run.work}; wait for it")
+        if not run.is_done():
+            runs = [run]
+            if plan.backend.share_session:
+                for stage in due(f"train@{profile}-{name}")[1:]:
+                    other = TrainPlan.read(
+                        results / "plan" / "train" / f"{stage.removeprefix(f'train@{profile}-')}.json"
+                    )
+                    further = _run(profile, other, inputs)
+                    if not further.is_done() and locks.enter_context(held(further.work / "lock")):
+                        runs.append(further)
+            _train(runs, data, model)
+        _export(
+            results / "train" / name,
+            run,
+            model,
+            TrainingRecord(packages=packages, seed=plan.seed, **read_json(run.work / "prompts.json")),
         )
-    exported = work / "checkpoints" / f"global_step_{steps}" / "actor" / "huggingface"
+
+
+def _run(profile: str, plan: TrainPlan, inputs: list[str]) -> Run:
+    """The run with its work folder; InputError where that cannot be written."""
+    identity = hashlib.sha256("".join([plan.text(), *inputs]).encode()).hexdigest()
+    work = (Path("work") / profile / "train" / f"{plan.run}-{identity[:16]}").resolve()
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {work}: {error.strerror}; make its parent writable or free some space")
+    if not os.access(work, os.W_OK):
+        raise InputError(f"cannot write {work}: permission denied; make it writable")
+    return Run(plan, work)
+
+
+def _train(runs: list[Run], data: Path, model: Path) -> None:
+    """Trains the runs; InputError when the first one failed. Others that failed are named: their own stages fail."""
+    first, *further = (run.plan.run for run in runs)
+    title = f"train {first}" + (f" and {len(further)} more" if further else "")
+    with Bar(title, sum(run.plan.train.steps for run in runs)) as bar:
+
+        def progress() -> int:
+            lines = {run.plan.run: line for run in runs if (line := last_step(run.steps))}
+            done = sum(line["step"] for line in lines.values())
+            if lines:
+                name, line = list(lines.items())[-1]
+                bar.show(done, f"{name}: reward {line['reward']:.3f} entropy {line['entropy']:.3f}")
+            return done
+
+        try:
+            failed = train(runs, data, model, progress)
+        except ProcessFailed as error:
+            raise InputError(f"training {first} {error}")
+    for name in further:
+        if name in failed:
+            print(f"note: training {name} {failed[name]}", file=sys.stderr)
+    if first in failed:
+        raise InputError(f"training {first} {failed[first]}")
+
+
+def _export(output: Path, run: Run, model: Path, record: TrainingRecord) -> None:
+    """The run's outputs from its work folder; InputError if it does not hold every step.
+
+    The trained weights come with all else of the base model's folder, so that the two differ in their weights alone: verl
+    writes configuration and tokenizer anew.
+    """
+    steps = run.plan.train.steps
+    try:
+        read_steps(run.steps, steps)
+    except InputError as error:
+        raise InputError(f"{error}: delete {run.work} and train again")
+    exported = run.checkpoint(steps) / "actor" / "huggingface"
     with output_folder(output) as folder:
-        shutil.copyfile(work / "steps.jsonl", folder / "steps.jsonl")
-        write_json(folder / "versions.json", {**versions, **read_json(work / "prompts.json")})
+        shutil.copyfile(run.steps, folder / "steps.jsonl")
+        record.write(folder)
         (folder / "model").mkdir()
-        for file in sorted(exported.iterdir()):
+        kept = [file for file in model.iterdir() if not _is_weights(file)]
+        for file in [*kept, *(file for file in exported.iterdir() if _is_weights(file))]:
             shutil.copyfile(file, folder / "model" / file.name)
-    shutil.copyfile(work / "timings.jsonl", output.with_name(f"{output.name}.timings.jsonl"))
+    shutil.copyfile(run.work / "timings.jsonl", output.with_name(f"{output.name}.timings.jsonl"))
+
+
+def _is_weights(file: Path) -> bool:
+    return ".safetensors" in file.suffixes  # the index of several files too
 
 
 def _existing(path: Path, command: str) -> Path:
     if not path.exists():
         raise InputError(f"{path} is missing: {command} makes it")
     return path
-
-
-def _writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}; make its parent writable or free some space")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"cannot write {folder}: permission denied; make it writable")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,26 @@
 """Shared by the tests: random batches as a method sees them."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cache
 
 import torch
-import yaml
 from torch import Tensor
 
+from stages.common.yaml_reader import safe_load
 from stages.methods import build
-from stages.methods.base import Method, Progress, Update
-from stages.surrogate.aggregation import aggregate
-from stages.surrogate.survey import survey
-from stages.sweep import settings_of
+from stages.rl.aggregation import aggregate
+from stages.rl.batch import TrainingStep, Update
+from stages.rl.batch_statistics import with_batch_statistics
+from stages.rl.method import Method
+from stages.tools.sweep import settings_of
+from tests.project import ROOT
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DifferentiableUpdate(Update):
     """An update with the logits behind it, so that a test can take gradients with respect to them."""
 
-    logits: Tensor = None  # [B, T, V]
+    logits: Tensor  # [B, T, V]
 
 
 def random_update(
@@ -52,11 +54,11 @@ def random_update(
         correct=rewards > 0,
         group=torch.arange(responses) // max(responses // 2, 1),
         index=torch.arange(responses),
-        progress=Progress(step, 10, state or {}, seed=17, entropy=entropy_of(old_logits)[mask].mean().item()),
+        training_step=TrainingStep(step, 10, state or {}, seed=17, entropy=entropy_of(old_logits)[mask].mean().item()),
         reference_log_prob=log_prob_of(old_logits + 0.2 * normal(responses, length, vocabulary), token_ids),
         prompt_id=tuple(f"p{i // max(responses // 2, 1)}" for i in range(responses)),
         answer=tuple(["7", "8", None, "7"][i % 4] for i in range(responses)),
-        decode=lambda token: f" {'wait but so then let hence next'.split()[token % 7]}",
+        decode=lambda token: f" {['wait', 'but', 'so', 'then', 'let', 'hence', 'next'][token % 7]}",
         log_prob=log_prob_of(logits, token_ids),
         entropy=entropy_of(logits),
         advantages=normal(responses, 1).expand(-1, length) * mask,
@@ -65,9 +67,14 @@ def random_update(
     )
 
 
+@cache
+def settings_in_smoke() -> dict[str, dict]:
+    return safe_load((ROOT / "profiles/smoke.yaml").read_text())["method_settings"]
+
+
 def smoke_settings(name: str) -> dict:
     """What the smoke profile sets of the method `name`: values for what nobody published, among others."""
-    return yaml.safe_load(Path("profiles/smoke.yaml").read_text())["method_settings"].get(name, {})
+    return settings_in_smoke().get(name, {})
 
 
 def method_of(name: str) -> Method:
@@ -81,6 +88,11 @@ def update_for(name: str, seed: int = 0, **changes) -> DifferentiableUpdate:
     return random_update(seed, state=method_of(name).initial_state(), **changes)
 
 
+def combination(*parts: type[Method]) -> type[Method]:
+    """`class Combination(*parts): pass`"""
+    return type("Combination", parts, {"__module__": __name__})
+
+
 def log_prob_of(logits, token_ids):
     return logits.log_softmax(-1).gather(-1, token_ids[..., None])[..., 0]
 
@@ -90,18 +102,18 @@ def entropy_of(logits):
     return -(log_probs.exp() * log_probs).sum(-1)
 
 
-def surveyed(method: Method, update: Update) -> Update:
+def prepared(method: Method, update: Update) -> Update:
     """`update` as the whole mini-batch, with the method's logit terms, statistics and mask."""
     if method.uses_logits:
         shape = update.response_mask.shape
         terms = method.logit_terms(update.logits.flatten(0, 1))
         object.__setattr__(update, "logit_terms", {name: value.view(shape) for name, value in terms.items()})
-    return survey(method, update)
+    return with_batch_statistics(method, update)
 
 
 def mean_loss(method: Method, update: Update) -> Tensor:
     """The loss of a method over `update` as one whole mini-batch."""
-    update = surveyed(method, update)
+    update = prepared(method, update)
     loss, _ = method.token_loss(update)
     kept = update.mask
     return aggregate(loss, kept, method.settings.aggregation, int(kept.sum()), int(kept.any(-1).sum()), kept.shape[1])

@@ -5,16 +5,16 @@ import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PYTHON = ROOT / ".venv" / "eval" / "bin" / "python"
+from stages.sampling.job import read_job
+from stages.sampling.stored import collect, missing
+from tests.project import EVALUATION_PYTHON, ROOT
 
 
 class Server(ThreadingHTTPServer):
     """Answers `seed <seed> prompt <prompt>`, or does what `behave` says to the request of this number.
 
-    `answer` maps a request's last message to the text of the reply instead.
+    `answer` maps a request's last message to the text of the sample instead.
     """
 
     daemon_threads = True
@@ -33,12 +33,12 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet a reply: two would wait for a delayed acknowledgement
+    wbufsize = -1  # one packet a response: two would wait for a delayed acknowledgement
 
     def log_message(self, *_):
         pass
 
-    def reply(self, status, content):
+    def respond(self, status, content):
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.reply(200, {"object": "list", "data": [{"id": "policy", "object": "model"}]})
+        self.respond(200, {"object": "list", "data": [{"id": "policy", "object": "model"}]})
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -58,16 +58,16 @@ class Handler(BaseHTTPRequestHandler):
         if behaviour == "hang":
             time.sleep(30)
         elif behaviour == "refuse":  # what vLLM says about a prompt that is too long
-            self.reply(400, {"error": {"message": "maximum context length is 8 tokens, \\boxed{7}", "code": 400}})
+            self.respond(400, {"error": {"message": "maximum context length is 8 tokens, \\boxed{7}", "code": 400}})
         elif behaviour == "crash":
-            self.reply(500, {"error": {"message": "engine died, \\boxed{7}", "code": 500}})
+            self.respond(500, {"error": {"message": "engine died, \\boxed{7}", "code": 500}})
         else:
             prompt = request["messages"][-1]["content"]
             text = self.server.answer(prompt) if self.server.answer else f" seed {request['seed']} prompt {prompt}\n"
             reason = "length" if behaviour == "length" else behaviour if behaviour == "abort" else "stop"
             choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
             usage = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
-            self.reply(
+            self.respond(
                 200,
                 {
                     "id": "a",
@@ -89,15 +89,15 @@ def write_job(folder, server_url, number=5, k=4, rows=None, **changes):
     problems.write_text("".join(json.dumps(row) + "\n" for row in rows))
     job = {
         "benchmark": "toy", "problems": str(problems), "prompt": "plain", "url": server_url, "model": "policy", "k": k,
-        "suite_seed": 7, "temperature": 1.0, "top_p": 0.9, "top_k": -1, "max_tokens": 16, "concurrency": 8,
-        "work": str(folder / "work"), "output": str(folder / "samples.jsonl"), **changes,
+        "bench_seed": 7, "temperature": 1.0, "top_p": 0.9, "top_k": -1, "max_tokens": 16, "concurrency": 8,
+        "work": str(folder / "work"), **changes,
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))
     return folder / "job.json"
 
 
 def command(job):
-    return [PYTHON, "-m", "stages.evaluation.requests", job]
+    return [EVALUATION_PYTHON, "-m", "stages.sampling.requests", job]
 
 
 def run(job):
@@ -105,7 +105,11 @@ def run(job):
 
 
 def samples(folder):
-    return [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    return collect(read_job(folder / "job.json"))
+
+
+def complete(folder):
+    return not missing(read_job(folder / "job.json"))
 
 
 def last_line(result):

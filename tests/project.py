@@ -3,14 +3,18 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import yaml
 
-from stages.supervise import MARK
+from stages.common.supervise import MARK
+from stages.common.yaml_reader import safe_load
 
 ROOT = Path(__file__).resolve().parent.parent
+EVALUATION_PYTHON = ROOT / ".venv/eval/bin/python"
 
 
 def copy_project(folder: Path) -> Path:
@@ -32,7 +36,7 @@ def copy_project(folder: Path) -> Path:
 def set_params(project: Path, **changes) -> dict:
     """Changes `params.yaml`; `a__b=1` sets key b of section a. Returns the whole content."""
     path = project / "params.yaml"
-    params = yaml.safe_load(path.read_text())
+    params = safe_load(path.read_text())
     for name, value in changes.items():
         *sections, key = name.split("__")
         section = params
@@ -41,6 +45,28 @@ def set_params(project: Path, **changes) -> dict:
         section[key] = value
     path.write_text(yaml.safe_dump(params, sort_keys=False))
     return params
+
+
+def edit(project: Path, file: str, old: str, new: str) -> None:
+    """Puts `new` in the first place where `old` stands in the file, which has it."""
+    text = (project / file).read_text()
+    assert old in text
+    (project / file).write_text(text.replace(old, new, 1))
+
+
+@contextmanager
+def edited(project: Path, *edits: tuple[str, str, str]) -> Iterator[None]:
+    """Each `edit` (file, old, new) made, and taken back afterwards."""
+    files = {project / file for file, _, _ in edits}
+    originals = {path: (path.read_bytes(), path.stat()) for path in files}
+    try:
+        for file, old, new in edits:
+            edit(project, file, old, new)
+        yield
+    finally:
+        for path, (content, stat) in originals.items():
+            path.write_bytes(content)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # by its time Python knows what it has compiled
 
 
 def run(project: Path, *command: str, timeout: float = 900) -> subprocess.CompletedProcess:

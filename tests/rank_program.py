@@ -2,26 +2,22 @@
 
     RANK=… WORLD_SIZE=… MASTER_ADDR=… MASTER_PORT=… python -m tests.rank_program launch.json mini_batch.pt out.pt NAME …
 
-A NAME is METHOD or METHOD=VARIANT.
-
-Nothing is trained: in place of the optimiser's step the gradient is taken down.
+A NAME is METHOD or METHOD=VARIANT. Nothing is trained: in place of the optimiser's step the gradient is taken down.
 """
 
 import sys
 from pathlib import Path
 
-import hydra
 import torch
 import torch.distributed
-import verl.trainer.main_ppo as main_ppo
-from omegaconf import open_dict
 from tensordict import NonTensorData, TensorDict
 from verl.utils import tensordict_utils as tu
 
+from stages.backend.config import compose
 from stages.backend.worker import MethodWorker
-from stages.files import read_json
-from stages.params import load
-from stages.sweep import settings_of
+from stages.common.files import read_json
+from stages.profile.params import load
+from stages.tools.sweep import settings_of
 
 NESTED = [
     "prompts", "responses", "input_ids", "position_ids", "response_mask", "loss_mask", "old_log_probs", "entropy",
@@ -30,19 +26,16 @@ NESTED = [
 
 
 def main(launch: str, mini_batch: str, out: str, methods: list[str]) -> None:
-    with hydra.initialize_config_dir(str(Path(main_ppo.__file__).parent / "config"), version_base=None):
-        config = hydra.compose("ppo_trainer", overrides=read_json(Path(launch)))
-    with open_dict(config):
-        config.actor_rollout_ref.suite = config.suite
+    config = compose(read_json(Path(launch)))
     worker = MethodWorker(config=config.actor_rollout_ref, role="actor")
     worker.init_model()
     rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
     gradients, chosen = {}, load(Path("profiles/smoke.yaml")).method_settings
     for name in methods:
-        worker.use_method(*settings_of(name, chosen))
+        worker.begin(*settings_of(name, chosen), seed=1)
         taken: dict[str, torch.Tensor] = {}
 
-        def take_down():
+        def take_down(taken: dict[str, torch.Tensor] = taken) -> float:
             for key, weight in worker.actor.engine.module.named_parameters():
                 gradient = weight.grad
                 taken[key] = (gradient.full_tensor() if hasattr(gradient, "full_tensor") else gradient).detach().clone()
@@ -73,7 +66,7 @@ def part(content: dict, rank: int, ranks: int) -> TensorDict:
         temperature=1.0,
         calculate_entropy=True,
         global_token_num=NonTensorData([len(ids) for ids in content["input_ids"]]),
-        suite_progress=content["progress"],
+        bench_training_step=content["progress"],
     )
     return data
 

@@ -1,68 +1,89 @@
-"""verl's single-turn agent loop, with a sampling seed of its own for every response, and with branches.
+"""verl's single-turn agent loop, with a sampling seed of its own for every response, its reward, and branches.
 
-verl's `rollout.full_determinism` would give all responses of a group the same seed. Here the seed depends on the run's
-seed, the prompt's place in the run and the response's number, so it survives any order of requests and a resume.
+verl's `rollout.full_determinism` would give all responses of a group the same seed. Here a response's seed is made of the
+run's seed, the prompt's name (step and place, see trainer.py) and the response's number in its group. So it depends
+neither on the order of requests nor on whether the run was resumed.
+
+The reward is decided here too: verl would send each response to another process for it, which takes longer than the rule.
 """
 
 import asyncio
 import math
 import random
 import zlib
-from typing import Any
+from copy import copy
+from typing import Any, ClassVar
 
+from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
+from verl.workers.rollout.replica import TokenOutput
 from vllm.sampling_params import RequestOutputKind
 
-ENTROPY_TOKENS = 20  # vLLM's limit (max_logprobs) on how many tokens of a distribution it tells
+from stages.backend.reward import score_response
+
+ENTROPY_TOKENS = 20  # of how many tokens of a distribution vLLM gives the log-probs at most (max_logprobs)
+
+
+def response_seed(run_seed: int, uid: str, session: int, use: str = "") -> int:
+    """Of response number `session` to prompt `uid`; `use` sets apart other draws for the same response."""
+    return zlib.crc32(f"{run_seed}:{uid}:{session}{use}".encode()) & 0x7FFFFFFF
 
 
 class SeededSingleTurnAgentLoop(SingleTurnAgentLoop):
-    def seed(self, uid: str, session: int, use: str = "") -> int:
-        return zlib.crc32(f"{self.rollout_config.seed}:{uid}:{session}{use}".encode()) & 0x7FFFFFFF
+    """verl's, with the seed of `response_seed` in every request, and the reward of `score_response` for the response."""
 
-    async def run(self, sampling_params, **kwargs):
+    async def run(self, sampling_params: dict[str, Any], **kwargs) -> AgentLoopOutput:
         own = {
-            "seed": self.seed(kwargs["uid"], kwargs["session_id"]),
-            # nobody reads a reply before it is whole, nor its text here: spares vLLM a message and a string per token
+            "seed": response_seed(kwargs["run_seed"], kwargs["uid"], kwargs["session_id"]),
+            # no response is read before it is whole, nor its text here: spares vLLM a message and a string per token
             "output_kind": RequestOutputKind.FINAL_ONLY,
             "detokenize": False,
         }
-        return await super().run({**sampling_params, **own}, **kwargs)
+        output = await super().run({**sampling_params, **own}, **kwargs)
+        text = self.tokenizer.decode(output.response_ids, skip_special_tokens=True)
+        scored = score_response(kwargs["data_source"], text, kwargs["reward_model"]["ground_truth"])
+        output.reward_score = float(scored.correct)
+        output.extra_fields["reward_extra_info"] = scored._asdict()
+        return output
 
 
 class BranchingAgentLoop(SeededSingleTurnAgentLoop):
-    """Every `branch_of`-th response of a group is sampled from the prompt; those after it continue a cut of it.
+    """Every `branch_of`-th response of a group, a stem, is sampled from the prompt; those after it continue a part of it.
 
-    The cut is before one of its `branch_top_entropy` tokens of highest entropy, drawn at random, the same for all that
-    continue it. What comes before the cut is their context: it is judged with the rest and gets no loss (CURE, arXiv
-    2508.11016; bytedance/CURE@a2a02173 puts it into the prompt). vLLM tells the 20 most likely tokens of a
-    distribution; the rest counts as one in the entropy.
+    That part ends before one of the stem's `branch_top_entropy` tokens of highest entropy, drawn at random, the same for
+    all that continue it. It is their context: judged with what follows, and without loss (CURE, arXiv 2508.11016;
+    bytedance/CURE@a2a02173 puts it into the prompt). The entropy is of the 20 most likely tokens, which are all that
+    vLLM gives, and of all others as if they were one token.
     """
 
-    stems: dict[tuple[str, int], asyncio.Task] = {}  # shared by the responses of a group, which one process samples
+    # shared by the responses of a group, which one process samples
+    stems: ClassVar[dict[tuple[str, int], asyncio.Task]] = {}
 
-    async def run(self, sampling_params, **kwargs):
-        self.server_manager = branching = _Branching(self.server_manager, self, kwargs)
-        output = await super().run(sampling_params, **kwargs)
+    async def run(self, sampling_params: dict[str, Any], **kwargs) -> AgentLoopOutput:
+        one = copy(self)  # whose client is this response's alone
+        one.server_manager = branching = _Branching(self.server_manager, self, kwargs)
+        output = await super(BranchingAgentLoop, one).run(sampling_params, **kwargs)
         output.response_mask[: branching.cut] = [0] * branching.cut
         return output
 
 
 class _Branching:
-    """verl's client of the engine, answering with a stem and its continuation."""
+    """Stands for verl's client of the engine: what it gives for a prompt is a stem, or one continued."""
 
-    def __init__(self, client, loop: BranchingAgentLoop, prompt: dict[str, Any]):
+    def __init__(self, client: Any, loop: BranchingAgentLoop, prompt: dict[str, Any]):
         self.client, self.loop, self.uid = client, loop, prompt["uid"]
-        self.session, self.branch_of, self.top = (
-            int(prompt[name]) for name in ("session_id", "branch_of", "branch_top_entropy")
+        self.run_seed, self.session, self.branch_of, self.top = (
+            int(prompt[name]) for name in ("run_seed", "session_id", "branch_of", "branch_top_entropy")
         )
         self.cut = 0  # tokens taken over from the stem
 
-    async def generate(self, request_id: str, *, prompt_ids: list[int], sampling_params: dict[str, Any], **kwargs):
+    async def generate(
+        self, request_id: str, *, prompt_ids: list[int], sampling_params: dict[str, Any], **kwargs
+    ) -> TokenOutput:
         number = self.session % self.branch_of
         key = (self.uid, self.session - number)
         if key not in self.loop.stems:
-            stem_seed = {"seed": self.loop.seed(*key)}
+            stem_seed = {"seed": response_seed(self.run_seed, *key)}
             self.loop.stems[key] = asyncio.create_task(
                 self.client.generate(
                     request_id=f"{request_id}-stem",
@@ -78,7 +99,7 @@ class _Branching:
             return stem
         entropy = await self._entropy(request_id, prompt_ids, stem.token_ids, kwargs)
         highest = sorted(range(len(entropy)), key=lambda t: (-entropy[t], t))[: self.top]
-        self.cut = cut = random.Random(self.loop.seed(*key, "cut")).choice(highest)
+        self.cut = cut = random.Random(response_seed(self.run_seed, *key, "cut")).choice(highest)
         rest = await self.client.generate(
             request_id=request_id,
             prompt_ids=[*prompt_ids, *stem.token_ids[:cut]],
@@ -92,8 +113,10 @@ class _Branching:
             }
         )
 
-    async def _entropy(self, request_id: str, prompt_ids: list[int], token_ids: list[int], kwargs) -> list[float]:
-        """Per response token, in nats; the tokens beyond the most likely ones count as one."""
+    async def _entropy(
+        self, request_id: str, prompt_ids: list[int], token_ids: list[int], kwargs: dict[str, Any]
+    ) -> list[float]:
+        """For each of `token_ids`, of the distribution that it was drawn from, in nats."""
         output = await self.client.generate(
             request_id=f"{request_id}-entropy",
             prompt_ids=[*prompt_ids, *token_ids],
@@ -102,9 +125,9 @@ class _Branching:
             **kwargs,
         )
         # entry j is the distribution that token j + 1 was drawn from
-        told = output.extra_fields["prompt_logprobs"][len(prompt_ids) - 1 : len(prompt_ids) + len(token_ids) - 1]
+        given = output.extra_fields["prompt_logprobs"][len(prompt_ids) - 1 : len(prompt_ids) + len(token_ids) - 1]
         entropies = []
-        for log_probs in told:
+        for log_probs in given:
             probabilities = [math.exp(value) for value in log_probs]
             rest = max(1.0 - sum(probabilities), 0.0)
             entropies.append(-sum(p * math.log(p) for p in (*probabilities, rest) if p > 0))

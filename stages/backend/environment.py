@@ -1,13 +1,13 @@
-"""The environment of every process that runs verl, Ray or vLLM, and the versions this was written for."""
+"""The environment variables of every process that runs verl, Ray or vLLM, and the versions that these need."""
 
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-from stages.files import InputError
+from stages.common.files import InputError
+from stages.profile.sections.backend import Backend
 
-# Asserted before anything starts and recorded with every result.
+# Checked before anything starts, and recorded with every result.
 VERSIONS = {
     "cpu": {
         "verl": "0.9.1",
@@ -47,8 +47,8 @@ def assert_versions(platform: str) -> dict[str, str]:
     return {"python": "3.11", **VERSIONS[platform]}
 
 
-def environment(backend: dict[str, Any]) -> dict[str, str]:
-    """Environment variables for verl's and vLLM's processes, over the caller's own; `backend` is the profile's."""
+def environment(backend: Backend) -> dict[str, str]:
+    """Environment variables for verl's and vLLM's processes, over the caller's own."""
     variables = {
         "PYTHONPATH": os.getcwd(),
         "PYTHONHASHSEED": "0",
@@ -65,15 +65,15 @@ def environment(backend: dict[str, Any]) -> dict[str, str]:
         "RAY_prestart_worker_first_driver": "0",
         "HYDRA_FULL_ERROR": "1",
     }
-    if backend["platform"] == "cpu":
+    if backend.platform == "cpu":
         variables |= {
             "VERL_PLATFORM": "cpu",
             "VERL_ENGINE_DEVICE": "cuda",
             "TORCHDYNAMO_DISABLE": "1",  # compiling takes longer than a smoke run
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # else vLLM overrides the executor "uni" (see config.py) on a CPU
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # else vLLM overrides the executor "uni" (verl_cpu.yaml)
             "OMP_NUM_THREADS": "1",  # of every process but the actor (worker.py): they have little to compute
-            "VLLM_CPU_KVCACHE_SPACE": f"{backend['engine_gigabytes']:g}",
+            "VLLM_CPU_KVCACHE_SPACE": str(backend.engine_gigabytes),
             "TQ_NUM_THREADS": "2",
             "RAY_memory_monitor_refresh_ms": "0",
         }

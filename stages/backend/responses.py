@@ -1,10 +1,11 @@
-"""A step's responses, from verl's transfer queue to what a method sees."""
+"""A step's responses: from verl's transfer queue to what a method sees before the update."""
 
 import torch
 import transfer_queue as tq
 from transfer_queue import KVBatchMeta
+from transformers import PreTrainedTokenizerBase
 
-from stages.surrogate.batch import Progress, Responses
+from stages.rl.batch import Responses, TrainingStep
 
 FIELDS = [
     "uid", "response_mask", "responses", "rm_scores", "old_log_probs", "entropy", "extra_info", "extra_fields",
@@ -12,15 +13,18 @@ FIELDS = [
 
 
 def read_responses(
-    batch: KVBatchMeta, progress: Progress, tokenizer, reference: bool
+    batch: KVBatchMeta, training_step: TrainingStep, tokenizer: PreTrainedTokenizerBase, reference: bool
 ) -> tuple[Responses, torch.Tensor]:
-    """The step's responses on the old policy, and verl's jagged response mask."""
+    """The step's responses as the old policy sees them, and verl's jagged mask of their tokens.
+
+    `reference`: the transfer queue holds the reference's log-probs too.
+    """
     names = [*FIELDS, "ref_log_prob"] if reference else FIELDS
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
     uid, information, extra = (data.pop(name).tolist() for name in ("uid", "extra_info", "extra_fields"))
     response_mask = data["response_mask"]
     padded = data.to_padded_tensor()
-    verdicts = [fields["reward_extra_info"] for fields in extra]
+    scores = [fields["reward_extra_info"] for fields in extra]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(uid))}
     responses = Responses(
         response_mask=padded["response_mask"].bool(),
@@ -28,13 +32,13 @@ def read_responses(
         old_log_prob=padded["old_log_probs"],
         old_entropy=padded["entropy"],
         rewards=padded["rm_scores"].sum(-1),
-        correct=torch.tensor([verdict["acc"] > 0 for verdict in verdicts]),
+        correct=torch.tensor([score["correct"] for score in scores]),
         group=torch.tensor([numbers[name] for name in uid]),
         index=torch.arange(len(uid)),
-        progress=progress,
+        training_step=training_step,
         reference_log_prob=padded.get("ref_log_prob", None),
         prompt_id=tuple(item["id"] for item in information),
-        answer=tuple(verdict["answer"] or None for verdict in verdicts),
-        decode=lambda token: tokenizer.decode([token]),
+        answer=tuple(score["answer"] or None for score in scores),
+        decode=lambda token: str(tokenizer.decode([token])),
     )
     return responses, response_mask

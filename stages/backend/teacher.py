@@ -1,4 +1,4 @@
-"""A teacher that knows the answer: the reference policy reading the same responses after a prompt that tells it."""
+"""A teacher that knows the answer: the reference policy on the same responses, after prompts that give the answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,19 @@ import torch
 import transfer_queue as tq
 from tensordict import TensorDict
 from transfer_queue import KVBatchMeta
+from transformers import PreTrainedTokenizerBase
 
-# The wording is this suite's: the sources publish none.
+# The wording is this bench's: the sources publish none.
 HINT = "{problem}\nThe answer is {answer}."
 FIELDS = ["raw_prompt", "reward_model", "responses", "response_mask"]
 
 
 @contextmanager
-def with_answer(batch: KVBatchMeta, tokenizer) -> Iterator[KVBatchMeta]:
-    """`batch` under other keys, with the answer in its prompts; `ref_log_prob` written there is copied to `batch`."""
+def with_answer(batch: KVBatchMeta, tokenizer: PreTrainedTokenizerBase) -> Iterator[KVBatchMeta]:
+    """A copy of `batch` with the answer in its prompts, for as long as the block runs.
+
+    The block has to write `ref_log_prob` for the copy; at its end that is written for `batch` too.
+    """
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=FIELDS)
     messages, solutions = (data.pop(name).tolist() for name in ("raw_prompt", "reward_model"))
     prompts = [_prompt(*pair, tokenizer) for pair in zip(messages, solutions, strict=True)]
@@ -41,7 +45,10 @@ def with_answer(batch: KVBatchMeta, tokenizer) -> Iterator[KVBatchMeta]:
     tq.kv_clear(partition_id=batch.partition_id, keys=keys)
 
 
-def _prompt(messages: list[dict], solution: dict, tokenizer) -> torch.Tensor:
+def _prompt(
+    messages: list[dict[str, str]], solution: dict[str, str], tokenizer: PreTrainedTokenizerBase
+) -> torch.Tensor:
+    """Token ids of the prompt with the answer after the last message."""
     *before, last = messages
     hinted = {**last, "content": HINT.format(problem=last["content"], answer=solution["ground_truth"])}
     ids = tokenizer.apply_chat_template([*before, hinted], add_generation_prompt=True, tokenize=True, return_dict=False)

@@ -1,56 +1,123 @@
-"""verl's synchronous PPO trainer with the suite's methods, seeds, controllers and step log.
+"""verl's synchronous PPO trainer with the bench's methods, seeds, controllers and step log, for one run after the other.
 
-It runs inside Ray's task runner. Per step it writes one line to `steps.jsonl` (measurements: the same bytes for the
-same seed) and one to `timings.jsonl` (seconds and memory, which differ from run to run).
+A session starts Ray, actor and engine once. Before each of its runs, all that a run changes goes back to its start, so that
+a run gives the same bytes whatever ran before it.
+
+Each step adds a line to `steps.jsonl` (stages/artifacts/steps.py: the same
+bytes for the same seed) and one to `timings.jsonl` (seconds and memory, which differ from run to run).
 """
 
 import json
+import traceback
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
-import numpy as np
 import pyarrow.parquet as pq
 import ray
 import transfer_queue as tq
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from tensordict import TensorDict
-from verl.trainer.ppo.utils import Role, create_rl_dataset
+from torchdata.stateful_dataloader import StatefulDataLoader
+from transfer_queue import KVBatchMeta
+from verl.experimental.agent_loop import AgentLoopManager
+from verl.trainer.ppo.utils import Role, create_rl_dataset, create_rl_sampler
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 from verl.utils import tensordict_utils as tu
+from verl.utils.dataset.rl_dataset import collate_fn
 from verl.workers.utils.padding import response_to_nested
 
-from stages.backend.replay import WaveReplayBuffer
+from stages.artifacts.steps import COLUMNS, OWN, line_of
+from stages.backend.bench_config import RUN_BEGINS, BenchConfig, BenchRun
+from stages.backend.measure import TokenClasses, measure
+from stages.backend.replay_buffer import WaveReplayBuffer
 from stages.backend.responses import read_responses
 from stages.backend.teacher import with_answer
 from stages.backend.worker import MethodWorker
-from stages.files import dump_line, read_jsonl, write_json, write_jsonl
-from stages.measure import TokenClasses, measure
+from stages.common.files import dump_line, read_jsonl, write_json, write_jsonl
 from stages.methods import build
-from stages.methods.base import Method, Progress
+from stages.rl.batch import State, TrainingStep
+from stages.rl.method import Method
 
 BRANCHING = {"branch_of", "branch_top_entropy"}
+# Fields of a response that a worker is sent for a pass of the model, and beside them for an update. Without a choice verl
+# sends all, and moving problems and answers, which are no tensors, takes as long as the passes of a small model.
+PASS = ["prompts", "responses", "response_mask", "loss_mask", "input_ids", "position_ids"]
+UPDATE = ["old_log_probs", "entropy", "advantages", "bench_reward", "bench_correct", "bench_group", "bench_index"]
 POLL_SECONDS = 0.05  # verl's 2 s between looks at the replay buffer would dominate a small step
 
 
-@register_trainer("suite")
-class SuiteTrainer(PPOTrainerSync):
-    worker_class = MethodWorker
+@register_trainer("bench")
+class BenchTrainer(PPOTrainerSync):
+    worker_class: ClassVar[type[MethodWorker]] = MethodWorker
+    method: Method
+    state: State
+    work: Path
 
-    def __init__(self, config):
+    def __init__(self, config: DictConfig):
         with open_dict(config):
             config.trainer.v1.trainer_mode = "sync"  # the rest of verl branches on this name
-            config.actor_rollout_ref.suite = config.suite  # all that a worker is given of the configuration
         super().__init__(config)
-        self.use_method(build(config.suite.method, OmegaConf.to_container(config.suite.method_settings)))
-        self.work = Path(config.suite.work)
+        self.bench = BenchConfig.of(config.actor_rollout_ref)
+
+    # -- the runs of a session -------------------------------------------------------------------------------------
+
+    def fit(self, agent_loop_manager: AgentLoopManager) -> None:
+        """Trains every run with verl's `fit`. A run that fails leaves its reason in `failed.json`, and the next begins."""
+        for run in self.bench.runs:
+            self._begin(run)
+            try:
+                super().fit(agent_loop_manager)
+                end = {"weights_changed": any(self.actor_rollout_wg.weights_changed())} if self.bench.shared else {}
+                write_json(self.work / "ended.json", end)
+            except Exception as error:  # whatever goes wrong is this run's result; the others still run
+                traceback.print_exc()
+                reason = str(error).strip() or type(error).__name__
+                write_json(self.work / "failed.json", {"reason": reason.splitlines()[-1]})
+                if not self._clear_queue():
+                    raise  # what still comes in would be taken for the next run's
+
+    def _begin(self, run: BenchRun) -> None:
+        """Everything as at the start of `run` or, where it has a checkpoint, as there."""
+        print(f"{RUN_BEGINS} {run.name}", flush=True)
+        self.run, self.work = run, run.work
+        self.config.merge_with(run.settings)
+        self.use_reference_policy = run.reference
+        self.method = build(run.method, run.method_settings)
+        self.state = self.method.initial_state()
         self._numbered_step, self._numbered = -1, 0
+        self.replay_buffer = self._build_replay_buffer()
+        self._init_dump_executor()  # verl's fit shuts it down at its end
+        data = self.config.data
+        self.train_dataloader = StatefulDataLoader(  # as in verl's _init_dataloader
+            dataset=self.train_dataset,
+            batch_size=data.train_batch_size,
+            num_workers=data.dataloader_num_workers,
+            drop_last=True,
+            collate_fn=collate_fn,
+            sampler=create_rl_sampler(data, self.train_dataset),
+        )
+        self.train_dataloader_it = None
+        write_json(self.work / "prompts.json", self.prompts)
+        self.actor_rollout_wg.begin(run.method, run.method_settings, run.seed)
+        self._load_checkpoint()
+        self.checkpoint_manager.update_weights(self.global_steps)
 
-    def use_method(self, method: Method) -> None:
-        """Computes with `method` on the driver from here on, at its first state."""
-        self.method, self.state = method, method.initial_state()
+    def _clear_queue(self) -> bool:
+        """Empties verl's queue; False where responses are still being sampled."""
+        queued = tq.kv_list() or {}
+        for partition, items in queued.items():
+            if items:
+                tq.kv_clear(partition_id=partition, keys=list(items))
+        return not any(
+            tag.get("status") in ("pending", "running") for items in queued.values() for tag in items.values()
+        )
 
-    def _init_dataloader(self):
-        """verl leaves out the prompts that are too long; how many is kept with the results."""
+    def on_init_end(self) -> None:
+        """verl gives the engine the weights here; `_begin` does."""
+
+    def _init_dataloader(self) -> None:
+        """verl leaves out the prompts that are too long; every run's record says how many (`prompts.json`)."""
         data = self.config.data
         kept = len(create_rl_dataset(data.train_files, data, self.tokenizer, self.processor))
         rows = pq.read_metadata(data.train_files).num_rows
@@ -59,7 +126,7 @@ class SuiteTrainer(PPOTrainerSync):
                 f"train.max_prompt_tokens: {kept} of {rows} prompts have at most {data.max_prompt_length} tokens, fewer"
                 f" than prompts_per_step ({data.train_batch_size}); allow longer prompts"
             )
-        write_json(self.work / "prompts.json", {"prompts": kept, "prompts_too_long": rows - kept})
+        self.prompts = {"prompts": kept, "prompts_too_long": rows - kept}
         super()._init_dataloader()
 
     def _build_replay_buffer(self) -> WaveReplayBuffer:
@@ -78,15 +145,16 @@ class SuiteTrainer(PPOTrainerSync):
 
     # -- seeds and order -------------------------------------------------------------------------------------------
 
-    def prepare_step(self):
-        rollout = self.method.rollout(self._progress())
+    def prepare_step(self) -> dict[str, Any]:
+        rollout = self.method.rollout(self._training_step())
         self.replay_buffer.resample, self.replay_buffer.dropped = rollout.resample_uniform_groups, 0
         return super().prepare_step()
 
-    def _fetch_one_gen_batch(self):
-        """Prompts get identities made of step and position, so that seeds made of them survive a resume."""
+    def _fetch_one_gen_batch(self) -> TensorDict:
+        """Names each prompt by its step and place in it, so that the seeds made of the names survive a resume."""
         batch = super()._fetch_one_gen_batch()
-        rollout = self.method.rollout(self._progress())
+        rollout = self.method.rollout(self._training_step())
+        tu.assign_non_tensor(batch, run_seed=self.run.seed)
         if rollout.branch_of:
             tu.assign_non_tensor(batch, agent_name="branching", **rollout.model_dump(include=BRANCHING))
         if self._numbered_step != self.global_steps:
@@ -97,8 +165,10 @@ class SuiteTrainer(PPOTrainerSync):
         tu.assign_non_tensor_stack(batch, "uid", [f"step{self.global_steps:06d}prompt{i:06d}" for i in numbers])
         return batch
 
-    def _balance_batch(self, batch, metrics, **kwargs):
-        """Sorts by key: responses arrive in any order. verl would pad a batch that lost some; here that is an error."""
+    def _balance_batch(self, batch: KVBatchMeta, metrics: dict[str, Any], **kwargs) -> KVBatchMeta:
+        """Sorts the responses by key, since they arrive in any order. verl would fill up a batch that lost some; here
+        that is an error.
+        """
         expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
         if len(batch.keys) != expected:
             raise RuntimeError(
@@ -107,25 +177,33 @@ class SuiteTrainer(PPOTrainerSync):
         batch.reorder(sorted(range(len(batch.keys)), key=lambda i: batch.keys[i]))
         return super()._balance_batch(batch, metrics, **kwargs)
 
-    def _init_resource_pool_mgr(self):
+    def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()
         for role in (Role.ActorRollout, Role.ActorRolloutRef):
             if role in self.role_worker_mapping:
                 self.role_worker_mapping[role] = ray.remote(self.worker_class)
 
-    # -- the method's seams that live on the driver ----------------------------------------------------------------
+    # -- what the workers are sent ---------------------------------------------------------------------------------
 
-    def _compute_advantage(self, batch, metrics):
-        """The method's advantages, in place of verl's estimator; all of the step's responses at once."""
-        responses, response_mask = read_responses(batch, self._progress(), self.tokenizer, self.use_reference_policy)
+    def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        batch.fields = PASS
+        return super()._compute_old_log_prob(batch, metrics)
+
+    # -- the method's hooks that live on the driver ----------------------------------------------------------------
+
+    def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        """The method's advantages in place of verl's estimator, from all of the step's responses at once."""
+        responses, response_mask = read_responses(
+            batch, self._training_step(), self.tokenizer, self.use_reference_policy
+        )
         advantages = self.method.advantages(responses)
         fields = {
             "advantages": response_to_nested(advantages, response_mask),
             "returns": response_to_nested(advantages.clone(), response_mask),
-            "suite_reward": responses.rewards,
-            "suite_correct": responses.correct,
-            "suite_group": responses.group,
-            "suite_index": responses.index,
+            "bench_reward": responses.rewards,
+            "bench_correct": responses.correct,
+            "bench_group": responses.group,
+            "bench_index": responses.index,
         }
         batch = tq.kv_batch_put(
             keys=batch.keys, partition_id=batch.partition_id, fields=TensorDict(fields, batch_size=len(batch))
@@ -136,75 +214,81 @@ class SuiteTrainer(PPOTrainerSync):
             self._measured["dropped_groups"] = self.replay_buffer.dropped
         return batch
 
-    def _compute_ref_log_prob(self, batch, metrics):
+    def _compute_ref_log_prob(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        batch.fields = PASS
         if self.method.reference == "initial_with_answer":
             with with_answer(batch, self.tokenizer) as asked:
                 super()._compute_ref_log_prob(asked, metrics)
             return batch
         return super()._compute_ref_log_prob(batch, metrics)
 
-    def _progress(self) -> Progress:
-        return Progress(self.global_steps, self.total_training_steps, self.state, self.config.data.seed)
+    def _training_step(self) -> TrainingStep:
+        return TrainingStep(self.global_steps, self.total_training_steps, self.state, self.run.seed)
 
-    def _update_actor(self, batch, metrics):
-        self._state_used = {name: value for name, value in self.state.items() if isinstance(value, int | float)}
-        progress = replace(self._progress(), state=self._state_used, entropy=self._measured["entropy"])
-        batch.extra_info["suite_progress"] = asdict(progress)
-        batch = super()._update_actor(batch, metrics)
-        self._logged = {
-            name.removeprefix("actor/suite/"): float(value)
-            for name, value in metrics.items()
-            if name.startswith("actor/suite/")
-        }
+    def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        """verl's update, then the method's next state."""
+        numbers = {name: value for name, value in self.state.items() if isinstance(value, int | float)}
+        training_step = replace(self._training_step(), state=numbers, entropy=self._measured["entropy"])
+        batch.extra_info["bench_training_step"] = asdict(training_step)
+        batch.fields = [*PASS, *UPDATE, *(["ref_log_prob"] if self.use_reference_policy else [])]
+        of_update: dict[str, Any] = {}  # apart from `metrics`: verl logs an entropy of its own there before
+        batch = super()._update_actor(batch, of_update)
+        metrics.update(of_update)
+        logged = logged_by_loss(of_update, self.state)
         actor = self.config.actor_rollout_ref.actor
         updates = self.config.data.train_batch_size // actor.ppo_mini_batch_size * actor.ppo_epochs
-        tallies = [name for name in self._logged if name.startswith("tally/")]  # verl gives the mean over updates
-        tallied = {name.removeprefix("tally/"): self._logged.pop(name) * updates for name in tallies}
-        logged = {name.removeprefix("method/"): value for name, value in self._logged.items()}
-        self.state = self.method.next_state(self._step_responses, self._measured | logged | tallied)
+        # verl gives the mean over the step's updates, and what is accumulated is a sum
+        accumulated = {name: logged.pop(name) * updates for name in self.state.keys() & logged.keys()}
+        self._logged = {f"{OWN}{name}": value for name, value in numbers.items()} | logged
+        self.state = self.method.update_state(self._step_responses, self._measured | logged | accumulated)
         return batch
 
     # -- the log ---------------------------------------------------------------------------------------------------
 
-    def step(self, metrics, timing_raw):
-        """One step of verl's, then its line: before the checkpoint, so that a checkpointed step is always logged."""
+    def step(self, metrics: dict[str, Any], timing_raw: dict[str, float]) -> KVBatchMeta:
+        """verl's step, then its line in the log: before the checkpoint, so that a checkpointed step is always logged.
+
+        ValueError where a value is not finite, or is none that a line may have.
+        """
         batch = super().step(metrics, timing_raw)
-        own = {
-            name.removeprefix("method/"): value for name, value in self._logged.items() if name.startswith("method/")
-        }
-        line = {
+        values = {
             "step": self.global_steps,
             **self._measured,
-            **{name: value for name, value in self._logged.items() if not name.startswith("method/")},
+            **self._logged,
             "gradient_norm": float(metrics["actor/grad_norm"]),
             "learning_rate": float(metrics["actor/lr"]),
             "rollout_probability_difference": float(metrics["training/rollout_probs_diff_max"]),
-            "method": self._state_used | own,
         }
-        if not np.isfinite([value for value in line.values() if isinstance(value, float)]).all():
-            raise FloatingPointError(f"step {self.global_steps} has a value that is not finite: {line}")
+        try:
+            line = line_of(values)
+        except ValueError as error:
+            raise ValueError(f"step {self.global_steps}: {error}; the step's values are {values}")
         self._append("steps.jsonl", line)
         return batch
 
-    def _compute_metrics(self, batch, metrics, timing_raw, global_steps, epoch):
+    def _compute_metrics(
+        self, batch: KVBatchMeta, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int
+    ) -> None:
         super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
         memory = {name: float(metrics[name]) for name in metrics if "perf/max_memory" in name}
         self._append("timings.jsonl", {"step": global_steps, "seconds": dict(timing_raw), **memory})
 
-    def _append(self, name: str, line: dict) -> None:
+    def _append(self, name: str, line: dict[str, Any]) -> None:
         with (self.work / name).open("a", encoding="utf-8") as stream:
             stream.write(dump_line(line))
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
-    def _save_checkpoint(self):
-        """The method's state goes in first: verl marks a checkpoint as whole at the end of its own part."""
+    def _save_checkpoint(self) -> None:
+        """Writes the method's state first: verl marks a checkpoint as whole when it has written its own part."""
         folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "method_state.json").write_text(json.dumps(self.state), encoding="utf-8")
         super()._save_checkpoint()
 
-    def _load_checkpoint(self):
+    def _load_checkpoint(self) -> None:
+        if not hasattr(self, "run"):  # verl calls it once before the first run begins
+            return
         super()._load_checkpoint()
         if self.global_steps:
             folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
@@ -215,8 +299,20 @@ class SuiteTrainer(PPOTrainerSync):
                 write_jsonl(path, [line for line in _whole_lines(path) if line["step"] <= self.global_steps])
 
 
-def _whole_lines(path: Path) -> list[dict]:
-    """The lines of a log whose last one may have been cut off by a kill."""
+def logged_by_loss(of_update: dict[str, Any], state: State) -> dict[str, float]:
+    """What MethodLoss logged, out of all that verl tells of an update, where each name begins with "actor/".
+
+    A name is the bench's when it is a column of the step log, begins with `OWN` (a method's own number), or is a name of
+    the method's `state` (what the method accumulated).
+    """
+    values = {name.removeprefix("actor/"): value for name, value in of_update.items()}
+    return {
+        name: float(value) for name, value in values.items() if name in COLUMNS or name.startswith(OWN) or name in state
+    }
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log but for a last one that a kill cut off; such a one is also removed from the file."""
     text = path.read_text(encoding="utf-8")
     if not text.endswith("\n"):
         path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")

@@ -1,8 +1,14 @@
-"""verl's actor worker, with the suite's loss and what a method has to know of a mini-batch before it."""
+"""verl's actor worker with a method's loss, and before each optimiser step the method's statistics of the mini-batch."""
 
+import random
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import fields, replace
+from typing import Any
 
+import numpy
 import torch
+import torch.distributed
 from tensordict import TensorDict
 from torch import Tensor
 from verl.single_controller.base.decorator import Dispatch, register
@@ -10,32 +16,36 @@ from verl.utils import tensordict_utils as tu
 from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 from verl.workers.utils.padding import response_to_nested
 
+from stages.backend.bench_config import BenchConfig
 from stages.backend.loss import STATISTIC, MethodLoss, MethodView, update_of
 from stages.methods import build
-from stages.methods.base import Method
-from stages.surrogate.batch import Update, joined, rows
-from stages.surrogate.survey import survey
+from stages.rl.batch import Update, joined, rows
+from stages.rl.batch_statistics import with_batch_statistics
+from stages.rl.method import Method
 
 
 class MethodTrainingWorker(TrainingWorker):
-    """verl's training worker; before each optimiser step it takes the method's view of the mini-batch."""
+    """verl's training worker, which takes a method's batch statistics before each optimiser step.
 
-    method: Method = None
-    horizon: int = None
+    `MethodWorker` sets the method, and the longest response allowed, in tokens.
+    """
+
+    method: Method
+    horizon: int
 
     def train_batch(self, data: TensorDict) -> TensorDict:
         if self.method.uses_logits:
             tu.assign_non_tensor(data, distillation_use_topk=True)  # opens verl's hook on the logits
-        if self.method.looks_ahead in ("old", "current"):
-            self._survey(data)
+        if self.method.batch_statistics in ("old_policy", "current_policy"):
+            self._add_batch_statistics(data)
         return super().train_batch(data)
 
-    def _survey(self, data: TensorDict) -> None:
-        """Puts the method's mask and statistics, taken over the mini-batch on all ranks, into this rank's `data`."""
-        output = self._current_policy(data) if self.method.looks_ahead == "current" else {}
+    def _add_batch_statistics(self, data: TensorDict) -> None:
+        """Adds the method's mask and statistics to `data`, this rank's part of the mini-batch they are taken over."""
+        output = self._current_policy(data) if self.method.batch_statistics == "current_policy" else {}
         mine = update_of(output, data)
         parts, rank = _gathered(mine, self.engine.get_data_parallel_group())
-        whole = survey(self.method, joined(parts))
+        whole = with_batch_statistics(self.method, joined(parts))
         first = sum(len(part.response_mask) for part in parts[:rank])
         seen = rows(whole, slice(first, first + len(mine.response_mask)))
         response_mask, width = data["response_mask"], mine.response_mask.shape[1]
@@ -43,16 +53,16 @@ class MethodTrainingWorker(TrainingWorker):
         def nested(values: Tensor) -> Tensor:
             return response_to_nested(values[:, :width].to(mine.response_mask.device), response_mask)
 
-        data["suite_mask"] = nested(seen.mask.long())
+        data["bench_mask"] = nested(seen.mask.long())
         for name, value in seen.statistics.items():
             if value.ndim:
                 data[f"{STATISTIC}{name}"] = nested(value.long() if value.dtype == torch.bool else value)
         numbers = {name: value.item() for name, value in seen.statistics.items() if not value.ndim}
         kept = {"tokens": int(whole.mask.sum()), "responses": int(whole.mask.any(-1).sum())}
-        tu.assign_non_tensor(data, suite_statistics=numbers, suite_kept=kept)
+        tu.assign_non_tensor(data, bench_statistics=numbers, bench_kept=kept)
 
     def _current_policy(self, data: TensorDict) -> dict[str, Tensor]:
-        """One pass without gradient over the mini-batch, in micro-batches."""
+        """The model's outputs on this rank's part of the mini-batch, in micro-batches and without gradient."""
         config, probe = self.engine_config, data.clone(recurse=False)
         tu.assign_non_tensor(
             probe,
@@ -65,36 +75,65 @@ class MethodTrainingWorker(TrainingWorker):
         return self.engine.infer_batch(probe, loss_function=MethodView(self.method, self.horizon))["model_output"]
 
 
-def _gathered(update: Update, group) -> tuple[list[Update], int]:
-    """Every rank's `update`, in the order of ranks, and the number of this one."""
+def _gathered(update: Update, group: torch.distributed.ProcessGroup) -> tuple[list[Update], int]:
+    """Every rank's `update`, in the order of the ranks, and the number of this rank."""
     if torch.distributed.get_world_size(group) == 1:
         return [update], 0
 
-    def to_host(value):
+    def to_host(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: to_host(item) for name, item in value.items()}
         return value.detach().cpu() if isinstance(value, Tensor) else value
 
     mine = replace(update, **{item.name: to_host(getattr(update, item.name)) for item in fields(update)})
-    parts: list[Update] = [None] * torch.distributed.get_world_size(group)
+    parts: list[Any] = [None] * torch.distributed.get_world_size(group)
     torch.distributed.all_gather_object(parts, mine, group=group)
     return parts, torch.distributed.get_rank(group)
 
 
 class MethodWorker(ActorRolloutRefWorker):
-    """verl's hybrid worker. `config.suite` is put there by the trainer."""
+    """verl's worker that trains and samples. Ray makes it; its methods are called on all ranks at once.
+
+    `begin` comes before each of a session's runs and brings back all that a run changes, so that a run gives the same
+    bytes whatever ran before it.
+    """
 
     actor_worker_cls = MethodTrainingWorker
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
-    def init_model(self):
+    def init_model(self) -> None:
         super().init_model()
-        torch.set_num_threads(self.config.suite.threads)
-        self.use_method(self.config.suite.method, dict(self.config.suite.method_settings))
+        self.bench = BenchConfig.of(self.config)
+        torch.set_num_threads(self.bench.threads)
+        engine = self.actor.engine
+        kept = self._local_weights() if self.bench.shared else ()
+        self._weights = {name: weight.cpu().clone() for name, weight in kept}
+        self._optimiser = deepcopy(engine.optimizer.state_dict()["param_groups"])
+        self._schedule = deepcopy(engine.lr_scheduler.state_dict())
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
-    def use_method(self, name: str, settings: dict) -> None:
-        """Trains with this method from here on."""
-        self.actor.method, self.actor.horizon = build(name, settings), self.config.suite.max_response_tokens
+    def begin(self, name: str, settings: dict[str, Any], seed: int) -> None:
+        """From here on trains with the method `name`, from the first weights, at the start of the schedule."""
+        engine = self.actor.engine
+        for key, weight in self._local_weights():
+            if key in self._weights:
+                weight.copy_(self._weights[key])
+        engine.optimizer.load_state_dict({"state": {}, "param_groups": deepcopy(self._optimiser)})
+        engine.lr_scheduler.load_state_dict(deepcopy(self._schedule))
+        engine.checkpoint_manager.previous_saved_paths = []  # verl deletes the oldest of these: another run's stay
+        random.seed(seed)
+        numpy.random.seed(seed)
+        torch.manual_seed(seed)
+        self.actor.method, self.actor.horizon = build(name, settings), self.bench.max_response_tokens
         self.loss_fn = MethodLoss(self.actor.method, self.actor.horizon)
         self.actor.set_loss_fn(self.loss_fn)
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def weights_changed(self) -> bool:
+        """Whether this rank's weights are others than at the start of the session, which has to be shared."""
+        return any(not torch.equal(weight.cpu(), self._weights[name]) for name, weight in self._local_weights())
+
+    def _local_weights(self) -> Iterator[tuple[str, Tensor]]:
+        """This rank's shards, as they are stored: what is written into them is trained on."""
+        for name, weight in self.actor.engine.module.state_dict().items():
+            yield name, (weight.to_local() if hasattr(weight, "to_local") else weight).detach()

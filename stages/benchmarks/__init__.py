@@ -1,14 +1,15 @@
 """The registry of benchmarks: the key in a protocol or in `params.yaml` is the module of that name.
 
 To add one, write `stages/benchmarks/<key>.py` with a BENCHMARK and put its key here; problems that are not generated
-need a source in `data/sources.yaml`. A new key concerns no run. Once a profile evaluates it, the profile's models are
-sampled again, where all replies that are stored for other benchmarks are taken as they are. `python -m stages.benchmarks` prints the table of all.
+need a source in `data/sources.yaml`. A new key changes no run. Once a profile evaluates it, the profile's models are
+sampled again; what is stored of the other benchmarks' samples is taken as it is. `python -m stages.benchmarks` prints
+the table of all.
 """
 
 from importlib import import_module
 
 from stages.benchmarks.base import Benchmark
-from stages.files import InputError
+from stages.common.files import InputError
 
 BENCHMARKS = (
     "aime24",

@@ -2,16 +2,16 @@
 
 from stages.benchmarks import BENCHMARKS, find
 
-COLUMNS = ("benchmark", "source", "prompt", "answer is", "grader", "k", "papers call it")
+COLUMNS = ("benchmark", "source", "prompt", "answer in", "grader", "k", "papers call it")
 
 
 def rows() -> list[tuple[str, ...]]:
-    found = []
+    found: list[tuple[str, ...]] = []
     for key in BENCHMARKS:
         one = find(key)
         names = ", ".join(f"{name} (ambiguous)" if name in one.ambiguous else name for name in one.called)
         prompt = one.prompt or "the protocol's"
-        found.append((key, one.source, prompt, one.reply, one.grader, str(one.samples), names or "–"))
+        found.append((key, one.source, prompt, one.answer_in, one.grader, str(one.samples), names or "–"))
     return found
 
 

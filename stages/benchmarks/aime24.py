@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="AIME 2024",
     source="aime24",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=32,
     called=("AIME24", "AIME 2024", "AIME'24"),

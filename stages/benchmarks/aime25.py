@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="AIME 2025",
     source="aime25",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=32,
     called=("AIME25", "AIME 2025", "AIME'25"),

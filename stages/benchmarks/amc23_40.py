@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="AMC 2023",
     source="amc23_40",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=32,
     called=("AMC23", "AMC 2023", "AMC"),

@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="AMC 2022 and 2023",
     source="amc_83",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=32,
     called=("AMC", "AMC23", "AMC 22/23"),

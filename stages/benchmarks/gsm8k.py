@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="GSM8K",
     source="gsm8k_test",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=1,
     called=("GSM8K",),

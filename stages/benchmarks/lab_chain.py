@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, LABORATORY, Benchmark
 BENCHMARK = Benchmark(
     title="Laboratory: chains",
     source=LABORATORY,
-    reply=BOXED,
+    answer_in=BOXED,
     grader="exact_box",
     samples=8,
 )

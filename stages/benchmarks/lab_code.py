@@ -1,11 +1,11 @@
-"""The laboratory: functions of x to write as an expression, judged by running it at a few points."""
+"""The laboratory: functions of x to write as an expression, graded by running it at a few points."""
 
 from stages.benchmarks.base import BOXED, LABORATORY, Benchmark
 
 BENCHMARK = Benchmark(
     title="Laboratory: code",
     source=LABORATORY,
-    reply=BOXED,
+    answer_in=BOXED,
     grader="sandbox",
     samples=8,
 )

@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, LABORATORY, Benchmark
 BENCHMARK = Benchmark(
     title="Laboratory: sums",
     source=LABORATORY,
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=8,
 )

@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="MATH-500",
     source="math500",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=4,
     called=("MATH500", "MATH-500", "MATH"),

@@ -1,13 +1,17 @@
-"""MBPP+ (Liu et al., arXiv 2305.01210): 378 problems of MBPP under many more tests."""
+"""MBPP+ (Liu et al., arXiv 2305.01210): 378 problems of MBPP under many more tests.
 
-from stages.benchmarks.base import PROGRAM, Benchmark
+Its own harness bounds time, and the stack at 4 GiB: the other limits are protective.
+"""
+
+from stages.benchmarks.base import PROGRAM_THAT_DEFINES, PROTECTIVE, Benchmark
 
 BENCHMARK = Benchmark(
     title="MBPP+",
     source="mbppplus",
     samples=4,
     called=("MBPP+", "MBPPPlus"),
-    reply=PROGRAM,
+    answer_in=PROGRAM_THAT_DEFINES,
     grader="sandbox",
     prompt="plain",
+    limits=PROTECTIVE,
 )

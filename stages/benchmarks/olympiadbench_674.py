@@ -5,7 +5,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="OlympiadBench (674)",
     source="olympiadbench_674",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=4,
     called=("Olympiad", "OlympiadBench"),

@@ -8,7 +8,7 @@ from stages.benchmarks.base import BOXED, Benchmark
 BENCHMARK = Benchmark(
     title="OlympiadBench (675)",
     source="olympiadbench_675",
-    reply=BOXED,
+    answer_in=BOXED,
     grader="math_verify",
     samples=4,
     called=("Olympiad", "OlympiadBench"),

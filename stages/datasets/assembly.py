@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from stages.artifacts.manifest import Entry
+from stages.common.files import InputError
 from stages.datasets import contamination, livecodebench
 from stages.datasets.cleaning import Cleaned, Row, as_released, clean, problem_key
 from stages.datasets.contamination import Index, Match
 from stages.datasets.fetch import Fetched, fetch
 from stages.datasets.readers import read_all
 from stages.datasets.sources import Source
-from stages.files import InputError
 
 INNER = ("id", "problem", "answer", "mended", "released", "not_used")  # of a row; the other keys go into its line
 
@@ -19,7 +20,7 @@ class Dataset(NamedTuple):
     """`lines`: id, problem, answer, source, where known level, and a code problem's tests and entry_point."""
 
     lines: list[Row]
-    entry: dict[str, Any]  # of the manifest
+    entry: Entry
 
 
 class Raw(NamedTuple):
@@ -38,17 +39,17 @@ def evaluation_set(source: Source, mirror: Path | None) -> Dataset:
 
 def livecodebench_set(settings: livecodebench.Settings, mirror: Path | None) -> Dataset:
     release = livecodebench.load(settings, mirror)
-    entry = {
-        "rows_in": release.rows_in,
-        "rows_out": len(release.lines),
-        "dropped": release.dropped,
-        "mended": {},
-        "source": livecodebench.NAME,
-        "source_sha256": {name: settings.sha256[name] for name in settings.files},
-        "address": f"https://huggingface.co/datasets/{livecodebench.REPOSITORY} at {settings.revision}",
-        "licence": "unverified: the hub's card was not seen",
-        "redistribution": "unverified: problems are of LeetCode, AtCoder and Codeforces; fetch by checksum only",
-    }
+    entry = Entry(
+        source=livecodebench.NAME,
+        source_sha256={name: settings.sha256[name] for name in settings.files},
+        address=f"https://huggingface.co/datasets/{livecodebench.REPOSITORY} at {settings.revision}",
+        licence="unverified: the hub's card was not seen",
+        redistribution="unverified: problems are of LeetCode, AtCoder and Codeforces; fetch by checksum only",
+        rows_in=release.rows_in,
+        rows_out=len(release.lines),
+        dropped=release.dropped,
+        mended={},
+    )
     return Dataset(release.lines, entry)
 
 
@@ -63,7 +64,8 @@ def training_set(
     found = contamination.matches((row for row in raw.rows if "not_used" not in row), index)
     cleaned = as_released(raw.rows) if variant == "as_released" else without_matches(clean(raw.rows), found)
     dataset = _dataset(source, raw, cleaned)
-    return Dataset(dataset.lines, {**dataset.entry, "variant": variant, "found": contamination.counts(found)}), found
+    entry = dataset.entry.model_copy(update={"variant": variant, "found": contamination.counts(found)})
+    return Dataset(dataset.lines, entry), found
 
 
 def without_matches(cleaned: Cleaned, found: Iterable[Match]) -> Cleaned:
@@ -106,17 +108,17 @@ def _dataset(source: Source, raw: Raw, cleaned: Cleaned) -> Dataset:
         more = {key: value for key, value in row.items() if key not in INNER}
         fields = {"id": row["id"], "problem": row["problem"], "answer": row["answer"], "source": source.name}
         lines.append(fields | more)
-    entry = {
-        "rows_in": raw.rows_in,
-        "rows_out": len(lines),
-        "dropped": raw.dropped | cleaned.dropped,
-        "mended": cleaned.mended,
-        "source": source.name,
-        "source_sha256": _one_or_all({name: file.address.sha256 for name, file in raw.files.items()}),
-        "address": _one_or_all({name: file.address.url for name, file in raw.files.items()}),
-        "licence": source.licence,
-        "redistribution": source.redistribution,
-    }
+    entry = Entry(
+        source=source.name,
+        source_sha256=_one_or_all({name: file.address.sha256 for name, file in raw.files.items()}),
+        address=_one_or_all({name: file.address.url for name, file in raw.files.items()}),
+        licence=source.licence,
+        redistribution=source.redistribution,
+        rows_in=raw.rows_in,
+        rows_out=len(lines),
+        dropped=raw.dropped | cleaned.dropped,
+        mended=cleaned.mended,
+    )
     return Dataset(lines, entry)
 
 

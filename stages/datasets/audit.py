@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from stages.common.tables import markdown_table
 from stages.datasets import contamination
 from stages.datasets.assembly import Raw, read_raw
 from stages.datasets.cleaning import Cleaned, Row, clean
@@ -29,9 +30,27 @@ OVERLAP = f"""
 ## Evaluation problems in training sets
 
 Problems of each evaluation set that stand in a training set: with the same letters and digits / with
-{contamination.THRESHOLD} or more of their {contamination.WORDS}-grams of words (either of these, with the same answer).
+{contamination.THRESHOLD} or more of their {contamination.WORDS}-grams of words (by any measure, with the same answer).
 No entry: none. Programs have no answer to compare. The pairs stand in `results/<profile>/data/contamination.csv`.
 
+"""
+ALONE = f"""
+What the measures find together, and what each finds alone: text / words / characters. The third measure is a share of
+{contamination.CHARACTER_THRESHOLD} of the {contamination.CHARACTERS}-grams of letters and digits ({contamination.SHORT_THRESHOLD} of fewer than {contamination.SHORT}) and
+{contamination.NUMBER_THRESHOLD} of the numbers. All compare texts whose LaTeX is in one spelling, without what is asked for beside the question.
+
+"""
+PRECISION = """
+### Precision, read by hand
+
+Of the 190 different pairs that are found in dapo_math_17k (a problem that two evaluation sets hold counts once), 50 were
+drawn at random and read, long ones at both ends: all 50 are one problem, up to what form of its answer is asked for. With 50 of 50 right, the
+precision is above 92 % (Clopper-Pearson, 95 %). They stand in [contamination_sample.csv](contamination_sample.csv).
+
+The pairs that one measure alone finds were read too. Of 27 by characters, 24 are one problem; one has another number (2016
+for 2015), one another polynomial, one a further condition. Of 3 by words, one is the same problem; two share a situation and
+its drawing and ask for something else. A pair is dropped all the same: a training problem that is no evaluation problem costs
+one of 17,000, and one that is kept costs the benchmark.
 """
 
 
@@ -49,7 +68,8 @@ def audit(sources: dict[str, Source], mirror: Path | None) -> str:
         {"data set": name, "licence": source.licence, "redistribution": source.redistribution}
         for name, source in sources.items()
     ]
-    parts = [INTRODUCTION, markdown(facts), OVERLAP, markdown(overlap(sources, raw, cleaned))]
+    both, alone = overlap(sources, raw, cleaned)
+    parts = [INTRODUCTION, markdown(facts), OVERLAP, markdown(both), ALONE, markdown(alone), PRECISION]
     parts += ["\n## Known defects, and the rules that mend them\n\n", markdown(defects)]
     return "".join([*parts, "\n## Licences\n\n", markdown(licences)])
 
@@ -81,8 +101,10 @@ def answer_kind(row: Row) -> str:
     return next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(answer)), "expression")
 
 
-def overlap(sources: dict[str, Source], raw: dict[str, Raw], cleaned: dict[str, Cleaned]) -> list[dict[str, str]]:
-    """A row an evaluation set, a column a training set."""
+def overlap(
+    sources: dict[str, Source], raw: dict[str, Raw], cleaned: dict[str, Cleaned]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """A row an evaluation set, a column a training set: what is found, and what by one measure alone."""
     evaluation = [name for name, source in sources.items() if source.use == "evaluation"]
     index = contamination.index_of({name: cleaned[name].rows for name in evaluation})
     found = {
@@ -90,16 +112,19 @@ def overlap(sources: dict[str, Source], raw: dict[str, Raw], cleaned: dict[str, 
         for name, source in sources.items()
         if source.use == "training"
     }
-    table = []
-    for name in evaluation:
-        row = {"evaluation set": name, "problems": f"{len(cleaned[name].rows):,}"}
-        for training, benchmarks in found.items():
-            count = benchmarks.get(name)
-            row[training] = "{same_text} / {contained} ({same_answer})".format(**count) if count else ""
-        table.append(row)
-    return table
+    tables: list[list[dict[str, str]]] = []
+    for title, form in (
+        ("evaluation set", "{same_text} / {contained} ({same_answer})"),
+        ("set", "{found}: {text_alone} / {words_alone} / {characters_alone}"),
+    ):
+        tables.append([])
+        for name in evaluation:
+            row = {title: name, "problems": f"{len(cleaned[name].rows):,}"}
+            counted = {training: benchmarks.get(name) for training, benchmarks in found.items()}
+            tables[-1].append(row | {key: form.format(**count) if count else "" for key, count in counted.items()})
+    return tables[0], tables[1]
 
 
 def markdown(rows: list[dict[str, str]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    """The rows as a table, their keys its header."""
+    return markdown_table(list(rows[0]), [list(row.values()) for row in rows]) + "\n"

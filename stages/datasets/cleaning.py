@@ -24,7 +24,8 @@ class Cleaned(NamedTuple):
 
 
 def as_released(rows: list[Row]) -> Cleaned:
-    kept, dropped = [], Counter()
+    kept: list[Row] = []
+    dropped: Counter[str] = Counter()
     for row in rows:
         if reason := _unusable(row):
             dropped[reason] += 1

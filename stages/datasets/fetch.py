@@ -12,8 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
+from stages.common.files import InputError
 from stages.datasets.sources import SOURCES, Address, Source, load_sources
-from stages.files import InputError
 
 CACHE = Path("work/sources")
 TIMEOUT_SECONDS = 60
@@ -35,7 +35,9 @@ def fetch(source: Source, mirror: Path | None = None, cache: Path = CACHE) -> Fe
     if source.parts:
         raise InputError(f"source {source.name}: it is made of {', '.join(source.parts)}; fetch these")
     for folder, fix in ((mirror, "replace it in MIRROR by {url}"), (cache, "delete it from {folder} and run again")):
-        for address in source.usable if folder is not None else ():
+        if folder is None:
+            continue
+        for address in source.usable:
             file = folder / address.sha256
             if file.is_file():
                 fix = fix.format(url=address.url, folder=folder)

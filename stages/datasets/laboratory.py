@@ -1,10 +1,13 @@
 """The laboratory's generated problems as sets of lines."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from stages.artifacts.manifest import Entry
+from stages.common.files import InputError
 from stages.datasets import contamination
 from stages.datasets.assembly import Dataset
-from stages.files import InputError
+from stages.datasets.contamination import Match
 from stages.lab.problems import CODE_POINTS, FAMILIES, Problem, generate_set
 
 LAB_TRAINING = "lab"
@@ -12,38 +15,40 @@ LAB_BENCHMARKS = {f"lab_{family}": family for family in FAMILIES}
 LAB_LICENCE = "this project's own"
 
 
-def lab_training(lab: dict[str, Any], suite_seed: int) -> Dataset:
-    """Disjoint from the benchmarks by how both are generated; what is found of them in it is recorded all the same."""
-    dataset = _generated("lab", f"{suite_seed}:train", tuple(lab["families"]), "train_per_level", lab, held_out=False)
-    index = contamination.index_of({name: lab_benchmark(name, lab, suite_seed).lines for name in LAB_BENCHMARKS})
-    found = contamination.counts(contamination.matches(dataset.lines, index))
-    return Dataset(dataset.lines, {**dataset.entry, "found": found})
+def lab_training(
+    families: Sequence[str], per_level: int, test_per_level: int, bench_seed: int
+) -> tuple[Dataset, list[Match]]:
+    """`per_level` problems for each family and level, disjoint from the benchmarks by how both are generated; and what
+    is found in it of benchmarks with `test_per_level` problems all the same.
+    """
+    dataset = _generated("lab", f"{bench_seed}:train", families, "train_per_level", per_level, held_out=False)
+    tests = {name: lab_benchmark(name, test_per_level, bench_seed).lines for name in LAB_BENCHMARKS}
+    found = contamination.matches(dataset.lines, contamination.index_of(tests))
+    return Dataset(dataset.lines, dataset.entry.model_copy(update={"found": contamination.counts(found)})), found
 
 
-def lab_benchmark(name: str, lab: dict[str, Any], suite_seed: int) -> Dataset:
-    return _generated(name, f"{suite_seed}:{name}", (LAB_BENCHMARKS[name],), "test_per_level", lab, held_out=True)
+def lab_benchmark(name: str, per_level: int, bench_seed: int) -> Dataset:
+    return _generated(name, f"{bench_seed}:{name}", [LAB_BENCHMARKS[name]], "test_per_level", per_level, held_out=True)
 
 
-def _generated(
-    name: str, seed: str, families: tuple[str, ...], size: str, lab: dict[str, Any], held_out: bool
-) -> Dataset:
-    """`size` names the field of `lab` with the number of problems for each family and level."""
+def _generated(name: str, seed: str, families: Sequence[str], field: str, per_level: int, held_out: bool) -> Dataset:
+    """`per_level` problems for each family and level, a number that stands in `field` of `data.lab`."""
     try:
-        problems = generate_set(seed, families, lab[size], held_out)
+        problems = generate_set(seed, tuple(families), per_level, held_out)
     except ValueError as error:
-        raise InputError(f"data.lab.{size}: {error}; lower it")
+        raise InputError(f"data.lab.{field}: {error}; lower it")
     lines = [lab_line(f"{name}-{index:04d}", problem, tests=held_out) for index, problem in enumerate(problems)]
-    entry = {
-        "rows_in": len(lines),
-        "rows_out": len(lines),
-        "dropped": {},
-        "mended": {},
-        "source": "stages/lab/problems.py",
-        "source_sha256": None,
-        "address": f"generated from seed {seed}",
-        "licence": LAB_LICENCE,
-        "redistribution": "yes",
-    }
+    entry = Entry(
+        source="stages/lab/problems.py",
+        source_sha256=None,
+        address=f"generated from seed {seed}",
+        licence=LAB_LICENCE,
+        redistribution="yes",
+        rows_in=len(lines),
+        rows_out=len(lines),
+        dropped={},
+        mended={},
+    )
     return Dataset(lines, entry)
 
 
@@ -56,7 +61,7 @@ def lab_line(identity: str, problem: Problem, tests: bool) -> dict[str, Any]:
         "level": problem.level,
         "family": problem.family,
     }
-    if tests and problem.family == "code":  # training compares the values instead (stages/rewards.py)
-        pairs = zip(CODE_POINTS, problem.answer.split())
+    if tests and problem.family == "code":  # training compares the values instead (stages/backend/reward.py)
+        pairs = zip(CODE_POINTS, problem.answer.split(), strict=True)
         line |= {"tests": "".join(f"assert solution({x}) == {y}\n" for x, y in pairs), "entry_point": "solution"}
     return line

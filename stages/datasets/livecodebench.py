@@ -20,13 +20,14 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stages.files import InputError, sha256
+from stages.common.files import InputError, parse_json, sha256
 
 NAME = "livecodebench"
 REPOSITORY = "livecodebench/code_generation_lite"
 FILES = ("test.jsonl", "test2.jsonl", "test3.jsonl", "test4.jsonl", "test5.jsonl", "test6.jsonl")
 PROBLEMS = (400, 511, 612, 713, 880, 1055)  # of release_v1 to release_v6, as its authors count them
 LEVELS = {"easy": 1, "medium": 2, "hard": 3}
+ATCODER = {"memory_bytes": 1024 << 20}  # of its judge; LiveCodeBench's harness sets no limit of memory
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 # LiveCodeBench, lcb_runner/prompts/code_generation.py, get_generic_question_template_answer
 WITH_STARTER = (
@@ -120,6 +121,7 @@ def line_of(row: dict[str, Any]) -> dict[str, Any]:
         "source": "livecodebench",
         "level": LEVELS[row["difficulty"]],
         "tests": tests,
+        **({"limits": ATCODER} if row.get("platform") == "atcoder" else {}),
         **({"entry_point": name} if name else {}),
     }
 
@@ -176,6 +178,7 @@ def _rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding="utf-8", newline="\n") as stream:  # a row of 40 MB: not all of them at once
         for number, line in enumerate(stream, 1):
             try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"livecodebench: {name} row {number} is torn ({error.msg}); get the file anew")
+                yield number, parse_json(line)
+            except ValueError as error:
+                reason = getattr(error, "msg", error)
+                raise InputError(f"livecodebench: {name} row {number} is torn ({reason}); get the file anew")

@@ -4,9 +4,9 @@ import csv
 import io
 from pathlib import Path
 
+from stages.common.files import write_text
 from stages.datasets.fetch import fetch, keep
 from stages.datasets.sources import Source
-from stages.files import write_text
 
 COLUMNS = ("name", "sha256", "bytes", "rows", "address", "licence", "redistribution")
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
-from stages.files import InputError
+from stages.common.files import InputError
+from stages.common.validation import first_problem
+from stages.common.yaml_reader import read_yaml
 
 SOURCES = Path("data/sources.yaml")
 ADDRESS = "https://raw.githubusercontent.com/{repo}/{commit}/{path}"
@@ -29,7 +30,7 @@ class Address(Checked):
     lfs: bool = False
     sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     bytes: PositiveInt | None = None
-    rows: PositiveInt | None = None
+    rows: NonNegativeInt = Field(0, description="0: not known")
     copies: PositiveInt = Field(1, description="every row stands this often")
     reader: str = ""
 
@@ -84,11 +85,9 @@ class Source(Checked):
 def load_sources(path: Path = SOURCES) -> dict[str, Source]:
     """Name -> source; InputError names the first wrong field."""
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = read_yaml(path)
     except FileNotFoundError:
         raise InputError(f"{path} is missing: git checkout {path}")
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}")
     if not isinstance(table, dict) or not all(isinstance(fields, dict) for fields in table.values()):
         raise InputError(f"{path}: every entry must be a name with fields below it, as its first lines say")
     sources = {}
@@ -96,10 +95,7 @@ def load_sources(path: Path = SOURCES) -> dict[str, Source]:
         try:
             sources[name] = Source.model_validate({"name": name, **fields})
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, (name, *first["loc"])))
-            reason = first["ctx"]["error"] if first["type"] == "value_error" else first["msg"].lower()
-            raise InputError(f"{path}: {field}: {reason}")
+            raise InputError(f"{path}: {first_problem(error, Source, name)}")
     for source in sources.values():
         for other in (*source.parts, *source.without):
             if other not in sources or sources[other].parts:

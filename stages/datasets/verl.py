@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from stages.evaluation import prompt_of
+from stages.text.prompts import prompt_of
 
 MESSAGE = pyarrow.struct({"role": pyarrow.string(), "content": pyarrow.string()})
 # verl's columns (verl/utils/dataset/rl_dataset.py); the reward reads data_source and reward_model.
@@ -30,7 +30,7 @@ SCHEMA = pyarrow.schema(
 
 
 def verl_row(index: int, line: dict[str, Any], template: str) -> dict[str, Any]:
-    """`template` is a key of stages.evaluation.PROMPTS; a line that already says how to answer goes without."""
+    """`template` is a key of stages.text.prompts.PROMPTS; a line that already says how to answer goes without."""
     family = line.get("family")
     content = line["problem"] if line.get("asks_itself") else prompt_of(template, line["problem"])
     return {

@@ -1,11 +1,15 @@
-"""Grades lines of {"problem": {…}, "reply": "…"}: `python -m stages.graders math_verify < pairs.jsonl`."""
+"""Grades lines of {"problem": {…}, "text": "…"}: `python -m stages.graders math_verify < pairs.jsonl`.
+
+`problem` is a line of a benchmark's JSONL, `text` that of a sample. Prints a line a grade.
+"""
 
 import json
 import sys
+from typing import Any
 
-from stages.files import InputError
+from stages.common.command import run_stage
+from stages.common.files import InputError, parse_json
 from stages.graders import GRADERS
-from stages.stage import run_stage
 
 
 def main(arguments: list[str]) -> None:
@@ -15,9 +19,16 @@ def main(arguments: list[str]) -> None:
     grader.version()
     if reason := grader.unavailable():
         raise InputError(reason)
-    pairs = [json.loads(line) for line in sys.stdin]
-    for verdict in grader.grade([(pair["problem"], pair["reply"]) for pair in pairs]):
-        print(json.dumps(verdict._asdict(), ensure_ascii=False))
+    for one in grader.grade([pair_of(number, line) for number, line in enumerate(sys.stdin, 1)]):
+        print(json.dumps(one._asdict(), ensure_ascii=False))
+
+
+def pair_of(number: int, line: str) -> tuple[dict[str, Any], str]:
+    try:
+        pair = parse_json(line)
+        return pair["problem"], pair["text"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"standard input, line {number}: not {{problem, text}} as JSON ({error})")
 
 
 if __name__ == "__main__":

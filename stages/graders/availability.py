@@ -6,7 +6,8 @@ import platform
 import shutil
 import subprocess
 
-from stages.graders.sandbox import Program, Session, interpreter
+from stages.benchmarks.base import PROTECTIVE
+from stages.graders.sandbox import Program, Session, interpreter, numpy_folder
 from stages.graders.seccomp import MACHINES
 
 
@@ -22,24 +23,25 @@ def available() -> str | None:
         return f"the filter of system calls knows {' and '.join(MACHINES)}, not {platform.machine()}; grade on one of those"
     if interpreter() is None:
         return f"no Python that an unprivileged user can reach; type: {sudo}apt-get install -y python3"
-    session = Session()
-    try:
-        result = session.run(Program(PROBE, "assert probe() == []", "probe"))
-    finally:
-        error = session.stop()
-    if result.status == "passed":
-        return None
-    reason = error.strip().splitlines()[-1] if error.strip() else f"{result.status} {result.detail}".strip()
-    return (
-        f"the sandbox does not hold or start here ({reason}); type: "
-        f"{sudo}sysctl -w user.max_user_namespaces=10000 kernel.apparmor_restrict_unprivileged_userns=0"
-    )
+    for limits, writable in (((), []), (tuple(PROTECTIVE.items()), ["/tmp", "/dev/shm"])):
+        session = Session(limits)
+        try:
+            result = session.run(Program(PROBE, f"assert probe({writable}) == []", "probe", limits=limits))
+        finally:
+            error = session.stop()
+        if result.status != "passed":
+            reason = error.strip().splitlines()[-1] if error.strip() else f"{result.status} {result.detail}".strip()
+            return (
+                f"the sandbox does not hold or start here ({reason}); type: "
+                f"{sudo}sysctl -w user.max_user_namespaces=10000 kernel.apparmor_restrict_unprivileged_userns=0"
+            )
+    return None
 
 
-# What must not work inside; returns what did.
+# What must not work inside, but for writing to some folders; returns what did.
 PROBE = """
 import ctypes, os, resource, socket
-def probe():
+def probe(writable):
     broken = []
     libc = ctypes.CDLL(None)
     if libc.shmget(0, 4096, 0o600) >= 0 or libc.unshare(0x10000000) == 0: broken.append("refuses no system call")
@@ -48,7 +50,7 @@ def probe():
     for folder in ("/", "/tmp", "/dev/shm", "/usr/lib"):
         try:
             open(folder + "/written", "w").close()
-            broken.append("writes " + folder)
+            if folder not in writable: broken.append("writes " + folder)
         except OSError: pass
     try:
         socket.create_connection(("1.1.1.1", 53), timeout=1)
@@ -58,7 +60,7 @@ def probe():
         if resource.getrlimit(limit)[1] == resource.RLIM_INFINITY: broken.append("unlimited")
     children = []
     try:
-        for _ in range(64):
+        for _ in range(256):
             pid = os.fork()
             if pid == 0:
                 import time; time.sleep(5); os._exit(0)
@@ -72,9 +74,12 @@ def probe():
 
 
 def version() -> str:
-    """What decided a verdict: bubblewrap and the interpreter; "not installed" where `available` says so."""
+    """What runs the programs: bubblewrap, the interpreter and its numpy with their versions, or "not installed"."""
     python = interpreter()
     if shutil.which("bwrap") is None or python is None:
         return "not installed"
     tools = [["bwrap", "--version"], [str(python), "--version"]]
-    return ", ".join(subprocess.run(tool, capture_output=True, text=True, check=True).stdout.strip() for tool in tools)
+    found = [subprocess.run(tool, capture_output=True, text=True, check=True).stdout.strip() for tool in tools]
+    numpy = numpy_folder()
+    records = sorted(numpy.parent.glob("numpy-*-info")) if numpy else []
+    return ", ".join([*found, f"numpy {records[0].name.split('-')[1]}" if records else "no numpy"])

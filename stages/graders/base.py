@@ -1,25 +1,34 @@
-"""What a grader is: a name, a version, a reason not to run, and a function over many replies."""
+"""What a grader is, and what it says of a sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 
-class Verdict(NamedTuple):
-    """status is "graded", "no answer", "timeout" or "error: <name>"; only a "graded" verdict can be correct."""
+class Grade(NamedTuple):
+    """`extracted` is the answer as the grader read it, None where it read none.
+
+    `status` is "graded", "no answer", "timeout", "limit: <name>" (memory, output, processes, files) or "error: <name>"; only
+    a sample that is "graded" can be correct.
+    """
 
     extracted: str | None
     correct: bool
     status: str = "graded"
 
 
-NO_ANSWER = Verdict(None, False, "no answer")
+NO_ANSWER = Grade(None, False, "no answer")
 
 
 @dataclass(frozen=True)
 class Grader:
-    """`grade` takes (line of the benchmark's JSONL, reply) pairs and returns one verdict each, in their order."""
+    """A rule that says which samples are right.
 
-    grade: Callable[[list[tuple[dict[str, Any], str]]], list[Verdict]]
+    `grade` takes pairs of a problem (its line of the benchmark's JSONL) and a sample's text, and returns a grade for
+    each, in their order. `version` says what decided, for the record; InputError if the wrong package is installed.
+    `unavailable` says why the grader cannot run on this machine, with the command that mends it; None if it can.
+    """
+
+    grade: Callable[[list[tuple[dict[str, Any], str]]], list[Grade]]
     version: Callable[[], str]
-    unavailable: Callable[[], str | None] = lambda: None  # why it cannot run, with the line to type; None if it can
+    unavailable: Callable[[], str | None] = lambda: None

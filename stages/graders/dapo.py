@@ -1,18 +1,20 @@
-r"""The rule by which verl scores DAPO's training data: "Answer: …", else a last box, compared as text.
+r"""The rule by which verl scores DAPO's training data: what follows "Answer:", else the boxed answer, as text.
 
-The rule of `compute_score` in verl 0.9.1, verl/utils/reward_score/math_dapo.py (Apache-2.0), whose normalisation is
-Minerva's (Lewkowycz et al. 2022, appendix D.1, by way of lm-evaluation-harness). verl itself is not in the evaluation
-environment; a test compares the two. What it takes to be right here is narrow: the answer has to stand in the reply's
-last 300 characters, `033` is not `33`, `0.5` is not `\frac{1}{2}`. Without "Answer:" the last `\boxed{…}` within the
-last 100 characters counts, unnormalised; the verl 0.4.1.dev in STEER's repository has no such second chance.
+This is `compute_score` of verl 0.9.1, verl/utils/reward_score/math_dapo.py (Apache-2.0). Its normalisation is Minerva's
+(Lewkowycz et al. 2022, appendix D.1, by way of lm-evaluation-harness). verl itself is not in the evaluation
+environment; a test compares the two.
+
+"Answer:" counts in the last 300 characters of a sample. Without it the last `\boxed{…}` in the last 100 characters
+counts, and is not normalised; the verl 0.4.1.dev in STEER's repository does not look for that. Answers are compared as
+text: `033` is not `33`, and `0.5` is not `\frac{1}{2}`.
 """
 
 import re
 from typing import Any
 
-from stages.graders.base import NO_ANSWER, Verdict
+from stages.graders.base import NO_ANSWER, Grade
 
-READ, READ_FOR_BOX = 300, 100  # characters at the end of the reply
+READ, READ_FOR_BOXED = 300, 100  # characters at the end of a sample
 ANSWER = re.compile(r"(?i)Answer\s*:\s*([^\n]+)")
 REPLACED = [
     ("an ", ""), ("a ", ""), (".$", "$"), ("\\$", ""), ("\\ ", ""), (" ", ""), ("mbox", "text"),
@@ -35,20 +37,21 @@ REWRITTEN = [
 ]
 
 
-def grade(pairs: list[tuple[dict[str, Any], str]]) -> list[Verdict]:
-    return [_judge(reply, problem["answer"]) for problem, reply in pairs]
+def grade(pairs: list[tuple[dict[str, Any], str]]) -> list[Grade]:
+    """The gold is `answer` of the problem."""
+    return [_grade(problem["answer"], text) for problem, text in pairs]
 
 
-def _judge(reply: str, gold: str) -> Verdict:
-    if found := ANSWER.findall(reply[-READ:]):
-        answer = normalise(found[-1])
-        return Verdict(answer, answer == normalise(gold))
-    box = last_strict_box(reply)
-    return NO_ANSWER if box is None else Verdict(box, box == gold)
+def _grade(gold: str, text: str) -> Grade:
+    if found := ANSWER.findall(text[-READ:]):
+        answer = minerva_normal_form(found[-1])
+        return Grade(answer, answer == minerva_normal_form(gold))
+    boxed = last_strictly_boxed_answer(text)
+    return NO_ANSWER if boxed is None else Grade(boxed, boxed == gold)
 
 
-def normalise(answer: str) -> str:
-    """Without units, spaces, dollars and text commands; of an equation the last side."""
+def minerva_normal_form(answer: str) -> str:
+    """Without units, spaces, dollars and text commands; of an equation only what follows the last `=`."""
     text = answer.split("=")[-1]
     for before, after in [*REPLACED, *((word, "") for word in REMOVED)]:
         text = text.replace(before, after)
@@ -60,12 +63,12 @@ def normalise(answer: str) -> str:
     return text.strip()
 
 
-def last_strict_box(reply: str) -> str | None:
+def last_strictly_boxed_answer(text: str) -> str | None:
     r"""What stands in the last `\boxed{…}` that begins in the last 100 characters, to the character; braces nest.
 
-    Unlike stages.boxes.last_box it knows neither `\fbox` nor escaped braces, and it strips nothing.
+    Unlike stages.text.boxed.last_boxed_answer it knows neither `\fbox` nor escaped braces, and it strips nothing.
     """
-    _, opening, rest = reply[-READ_FOR_BOX:].rpartition("\\boxed{")
+    _, opening, rest = text[-READ_FOR_BOXED:].rpartition("\\boxed{")
     depth = 1
     for position, character in enumerate(rest if opening else ""):
         depth += (character == "{") - (character == "}")

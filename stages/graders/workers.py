@@ -1,108 +1,108 @@
-"""Processes that compare answers under a hard limit of time and memory; what exceeds it is counted, as wrong."""
+"""Calls a function on many inputs in worker processes, each call under a hard limit of time and memory.
+
+What exceeds a limit, crashes or raises ends as `Unfinished` with its reason; the other inputs are not affected.
+"""
 
 import logging
 import multiprocessing
 import resource
 import signal
-from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection, wait
-from time import monotonic
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple, TypeVar
 
-from stages.files import InputError
-from stages.graders.base import Verdict
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-LIMIT_SECONDS = 10.0  # for one reply, in a worker that is already running
-START_SECONDS = 120.0  # for a worker to import sympy, however busy the machine is
-LIMIT_BYTES = 4 << 30
+from stages.common.files import InputError
+
+LIMIT_SECONDS = 10.0  # for one call, in a worker that is already running
+START_SECONDS = 120.0  # for a worker to start and import what it needs, however busy the machine is
+LIMIT_BYTES = 4 << 30  # address space of one worker
 WORKERS = 2
-Compare = Callable[[Any], Verdict]
+POOLS = 3  # pebble gives up a whole pool when a worker dies before it could say what it works on: then another one
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
 
 
-def compare_in_workers(tasks: list[Any], compare: Compare, load: Callable[[], None]) -> dict[Any, Verdict]:
-    """`compare` of each task; a task is a tuple with a field `box`. `load` is called once in each process before."""
-    workers = [_Worker(compare, load) for _ in range(min(WORKERS, len(tasks)))]
-    verdicts: dict[Any, Verdict] = {}
-    waiting = iter(tasks)
+class Unfinished(NamedTuple):
+    """Why a call has no output: "timeout", "error: worker died" or "error: <name of the exception>"."""
+
+    status: str
+
+
+BROKEN = Unfinished("error: broken pool")
+
+
+def call_in_workers(
+    function: Callable[[Input], Output], inputs: Sequence[Input], load: Callable[[], object]
+) -> list[Output | Unfinished]:
+    """`function` of each input, in their order. Each process calls `load` (slow imports) before its first input.
+
+    `function` and `load` are module-level functions; inputs and outputs can be pickled. An InputError that `function`
+    raises is raised here; so is one if no worker starts.
+    """
+    outcomes: dict[int, Output | Unfinished] = {}
+    for _ in range(POOLS):
+        left = [number for number in range(len(inputs)) if number not in outcomes]
+        if not left:
+            break
+        found = _in_one_pool(function, [inputs[number] for number in left], load)
+        outcomes |= {number: outcome for number, outcome in zip(left, found, strict=True) if outcome is not BROKEN}
+    if len(outcomes) < len(inputs):
+        raise InputError("a worker process of the grader did not start; free memory or processors, then run again")
+    return [outcomes[number] for number in range(len(inputs))]
+
+
+def _in_one_pool(
+    function: Callable[[Input], Output], inputs: Sequence[Input], load: Callable[[], object]
+) -> list[Output | Unfinished]:
+    """As `call_in_workers`, but `BROKEN` for what a broken pool did not come to."""
+    pool = ProcessPool(
+        min(WORKERS, len(inputs)),
+        initializer=_prepare,
+        initargs=(load, LIMIT_BYTES),
+        context=multiprocessing.get_context("spawn"),
+    )
     try:
-        while len(verdicts) < len(tasks):
-            for worker in workers:
-                worker.take(waiting)
-            wait([worker.pipe for worker in workers if worker.task], timeout=0.2)
-            for worker in workers:
-                if worker.task and (verdict := worker.verdict()):
-                    verdicts[worker.task], worker.task = verdict, None
+        calls = [pool.schedule(_call, (function, given, LIMIT_SECONDS), timeout=LIMIT_SECONDS) for given in inputs]
+        return [_outcome(call) for call in calls]
     finally:
-        for worker in workers:
-            worker.stop()
-    return verdicts
+        pool.stop()
+        pool.join()
 
 
-class _Worker:
-    """A process that compares one task after another; killed and started anew when one takes too long."""
-
-    pipe: Connection
-    task: Any = None
-
-    def __init__(self, compare: Compare, load: Callable[[], None]):
-        self.compare, self.load = compare, load
-        self.start()
-
-    def start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_work, args=(other, self.compare, self.load), daemon=True)
-        self.process.start()
-        other.close()
-        if not self.pipe.poll(START_SECONDS) or self.pipe.recv() != "ready":
-            self.stop()
-            raise InputError(
-                f"a math-verify worker did not start within {START_SECONDS:.0f} s; free memory or processors, run again"
-            )
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-    def take(self, tasks: Iterator[Any]) -> None:
-        if self.task is None and (task := next(tasks, None)):
-            self.task, self.deadline = task, monotonic() + LIMIT_SECONDS
-            self.pipe.send(task)
-
-    def verdict(self) -> Verdict | None:
-        """Of the current task; None while it is being compared."""
-        try:
-            if self.pipe.poll():
-                result = self.pipe.recv()
-                if isinstance(result, InputError):
-                    raise result
-                return result
-        except EOFError:  # the process ended: a crash in C code or the operating system's memory limit
-            return self._start_again("error: worker died")
-        return self._start_again("timeout") if monotonic() > self.deadline else None
-
-    def _start_again(self, status: str) -> Verdict:
-        self.stop()
-        self.start()
-        return Verdict(self.task.box, False, status)
+def _outcome(call: ProcessFuture[Output | Unfinished]) -> Output | Unfinished:
+    """Calls end in their order, but for one being ahead of another, so this waits for a start and a call at most."""
+    try:
+        error = call.exception(timeout=START_SECONDS + LIMIT_SECONDS)
+    except TimeoutError:
+        raise InputError("a worker process of the grader did not start; free memory or processors, then run again")
+    if error is None:
+        return call.result()
+    if isinstance(error, TimeoutError):
+        return Unfinished("timeout")
+    if isinstance(error, ProcessExpired):  # a crash in C code, or the operating system ended it for want of memory
+        return Unfinished("error: worker died")
+    if isinstance(error, BrokenProcessPool):
+        return BROKEN
+    raise error
 
 
-def _work(pipe: Connection, compare: Compare, load: Callable[[], None]) -> None:
-    load()  # the import is what takes time: before the first deadline begins
-    resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
-    logging.disable(logging.WARNING)  # math-verify warns that its own limit is off; ours holds
-    pipe.send("ready")
-    while True:
+def _prepare(load: Callable[[], object], limit_bytes: int) -> None:
+    load()
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's handler would wait until a call into C code returns
+    logging.disable(logging.WARNING)  # math-verify warns that its own time limit is off; this one holds
+
+
+def _call(function: Callable[[Input], Output], given: Input, seconds: float) -> Output | Unfinished:
+    signal.alarm(int(seconds) + 5)  # ends this process if its parent is gone and cannot
+    try:
+        return function(given)
+    except InputError:
+        raise
+    except Exception as error:  # as a name: not every exception can be pickled
+        return Unfinished(f"error: {type(error).__name__}")
+    finally:
         signal.alarm(0)
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        signal.alarm(int(LIMIT_SECONDS) + 5)  # ends this process if nobody is left to kill it
-        try:
-            pipe.send(compare(task))
-        except InputError as error:
-            pipe.send(error)
-        except Exception as error:  # whatever sympy raises on a model's text is that reply's verdict
-            pipe.send(Verdict(task.box, False, f"error: {type(error).__name__}"))

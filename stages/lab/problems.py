@@ -14,6 +14,7 @@ connector) and something to lose (the other styles).
 import hashlib
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 FAMILIES = ("sum", "chain", "code")
 LEVELS = (1, 2, 3)
@@ -71,7 +72,9 @@ CODE_POINTS = (-3, 0, 1, 2, 5, 11)
 
 def apply_operation(value: int, operation: Operation) -> int:
     word, operand = operation
-    return value + operand if word == "add" else value - operand if word == "minus" else value * 2
+    if operand is None:
+        return value * 2
+    return value + operand if word == "add" else value - operand
 
 
 def apply_operations(value: int, operations: tuple[Operation, ...]) -> list[int]:
@@ -101,7 +104,7 @@ def generate_problem(rng: random.Random, family: str, level: int) -> Problem:
         if family == "chain" and all(0 <= value <= 49 for value in apply_operations(start, operations)):
             return Problem(family, level, template, (start,), operations)
         # A code problem doubles at least once and never twice in a row, or its styles would be one expression.
-        if family == "code" and "double" in words and ("double", "double") not in zip(words, words[1:]):
+        if family == "code" and "double" in words and ("double", "double") not in pairwise(words):
             return Problem(family, level, template, (), operations)
 
 
@@ -115,7 +118,8 @@ def generate_set(seed: str, families: tuple[str, ...], per_level: int, held_out:
 
     Raises ValueError when a family has too few distinct prompts of a level for `per_level`.
     """
-    rng, problems = random.Random(seed), []
+    rng = random.Random(seed)
+    problems: list[Problem] = []
     for family in families:
         for level in LEVELS:
             found: dict[str, Problem] = {}
@@ -219,7 +223,7 @@ def _write_code(rng: random.Random, problem: Problem, style: str, slip_rate: flo
     expression, is_sum, stages = "x", False, []
     for word, operand in problem.operations:
         slipped = rng.random() < 1.5 * slip_rate
-        if word == "double":
+        if operand is None:  # double
             inner = f"({expression})" if is_sum and not slipped else expression
             factor = 3 if slipped and not is_sum else 2
             is_sum = style == "rep" and len(expression) <= 7

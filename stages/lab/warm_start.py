@@ -32,7 +32,7 @@ def build_model(tokenizer: PreTrainedTokenizerBase) -> Qwen2ForCausalLM:
             num_key_value_heads=2,
             max_position_embeddings=LONGEST,
             tie_word_embeddings=True,
-            rope_theta=10_000.0,
+            rope_theta=10_000.0,  # type: ignore[call-arg]  # transformers takes it into rope_parameters
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -43,7 +43,7 @@ def build_model(tokenizer: PreTrainedTokenizerBase) -> Qwen2ForCausalLM:
 def batches(rng: random.Random, tokenizer: PreTrainedTokenizerBase) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless (token ids, labels), both [32, tokens]; labels are -100 outside the response."""
     while True:
-        examples = []
+        examples: list[tuple[list[int], list[int]]] = []
         while len(examples) < BATCH * BATCHES_A_CHUNK:
             problem = generate_problem(rng, rng.choices(FAMILIES, FAMILY_SHARES)[0], rng.choice(LEVELS))
             if is_held_out(problem.prompt):
@@ -83,7 +83,7 @@ def warm_start(
         return min(1, (step + 1) / WARM_UP_STEPS) * max(FINAL_FRACTION, 1 - step / steps)
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    for step, (ids, labels) in zip(range(1, steps + 1), batches(rng, tokenizer)):
+    for step, (ids, labels) in zip(range(1, steps + 1), batches(rng, tokenizer), strict=False):
         hidden = model.model(ids[:, :-1]).last_hidden_state  # padding stands right: causal attention never sees it
         targets = labels[:, 1:]
         loss = cross_entropy(model.lm_head(hidden[targets >= 0]), targets[targets >= 0])

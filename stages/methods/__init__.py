@@ -4,12 +4,15 @@ To add one, write `stages/methods/<name>.py` and put its line here.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from stages.files import InputError
-from stages.methods.base import Method
+from stages.common.files import InputError
+from stages.common.validation import first_problem
+
+if TYPE_CHECKING:  # who needs the names alone, such as the report, does not wait for torch
+    from stages.rl.method import Method
 
 METHODS = {
     # GRPO, and the three papers that this bench studies
@@ -112,7 +115,7 @@ NOT_IMPLEMENTED = {
 }
 
 
-def class_of(name: str) -> type[Method]:
+def class_of(name: str) -> "type[Method]":
     """The class of the method `name`; InputError when there is none."""
     if name in NOT_IMPLEMENTED:
         paper, reason = NOT_IMPLEMENTED[name]
@@ -122,25 +125,15 @@ def class_of(name: str) -> type[Method]:
     return getattr(import_module(f"stages.methods.{name}"), METHODS[name])
 
 
-def build(name: str, settings: dict[str, Any]) -> Method:
-    """The method `name` with `settings` over its defaults; InputError names what is unknown or wrong."""
-    method = class_of(name)
+def build(name: str, settings: dict[str, Any], called: str | None = None) -> "Method":
+    """The method `name` with `settings` over its defaults, for a run that is `called` otherwise if that is given.
+
+    InputError says which of `method_settings.<called or name>` is unknown or wrong.
+    """
+    method, place = class_of(name), f"method_settings.{called or name}"
     try:
-        built = method(method.Settings(**settings))
+        return method(method.Settings(**settings))
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(map(str, problem["loc"]))
-        if problem["type"] == "missing":
-            raise InputError(f"method_settings.{name}.{field}: not published, so there is no default; set it")
-        known = (
-            f"; known settings are {', '.join(method.Settings.model_fields)}"
-            if problem["type"] == "extra_forbidden"
-            else ""
-        )
-        raise InputError(f"method_settings.{name}.{field}: {problem['msg'].lower()}, not {problem['input']!r}{known}")
-    if built.looks_ahead == "part" and getattr(built.settings, "statistics", "current") == "old":
-        raise InputError(
-            f"method_settings.{name}.statistics: this variant takes its statistics of the micro-batch under the current "
-            "policy, so old has no meaning; leave it out"
-        )
-    return built
+        raise InputError(f"{place}.{first_problem(error, method.Settings)}")
+    except ValueError as error:  # from `Method.__init__`
+        raise InputError(f"{place}.{error}")

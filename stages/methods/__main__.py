@@ -5,29 +5,34 @@ python -m stages.methods NAME     one in full
 python -m stages.methods --write  the table into docs/methods.md
 """
 
-from importlib import import_module
 from pathlib import Path
 
-from stages.files import InputError, write_text
+from stages.common.command import run_stage
+from stages.common.files import InputError, write_text
 from stages.methods import METHODS, NOT_IMPLEMENTED, class_of
-from stages.stage import run_stage
-from stages.surrogate.catalogue import Entry, describe, in_full, table
+from stages.rl.catalogue import Entry, describe, in_full, table
 
 DOCUMENT = Path("docs/methods.md")
 HEAD = """# The methods
 
 Written by `python -m stages.methods --write` from the methods' files. Each is GRPO with what its row names changed;
-`python -m stages.methods NAME` prints one in full: formula, sources of the defaults, departures from the paper.
-*asks for* is what a method costs beside GRPO's passes: a forward pass more a mini-batch, the log-probs of a reference
-policy or a teacher, or a second look at the logits. `required` settings are constants that nobody published. *status*:
-`in part second-hand` where a formula or a constant was read in somebody's transcription, `with gaps` where something is
-not published; the full text says what.
+`python -m stages.methods NAME` prints one in full: formula, sources of the defaults, deviations from the paper.
+
+- *settings beside GRPO's*: with their defaults; `required` ones are constants that nobody published.
+- *variants*: `code` and `verl` are the released-code variants. They do what released code does, also where it differs
+  from the paper.
+- *asks for*: what a method costs beside GRPO's passes: one more forward pass over each mini-batch, the log-probs of a
+  reference policy or of a teacher, or a second look at the logits.
+- *reduces to GRPO at*: the settings at which it trains as `grpo` does.
+- *status*: `complete`, or what falls short of it. `second-hand`: read in somebody's transcription, not in the paper or
+  its authors' code. `not published`: settings and choices that this bench had to make. `left out`: what the paper adds
+  to the method; KL penalties are not listed, since the bench leaves them out of every method that is not about them.
 
 """
 
 
 def catalogue() -> list[Entry]:
-    return [describe(name, class_of(name), import_module(f"stages.methods.{name}").__doc__) for name in METHODS]
+    return [describe(name, class_of(name)) for name in METHODS]
 
 
 def document() -> str:

@@ -12,40 +12,44 @@ Variants (`variant`):
 
 Defaults: h* 0.2 nats, c at the start 0 (§3.2.5; launchers). Δ 0.005 without c_max (§3.2.5), for `code` 1e-4 and 5e-3
 (released launchers). 2511.05993 runs it with h* 0.2 and 0.3657.
-Departures: the paper trains on groups with mixed rewards only (§3.1), so that no other group's tokens get the bonus;
-that is DAPO's dynamic sampling and not part of this method.
-Neutral setting: coefficient_max 0 is GRPO.
+Deviations from the paper: its filter of groups with equal rewards (§3.1), which keeps the bonus from their tokens, is
+DAPO's dynamic sampling and not part of this method.
+Reduces to GRPO at: coefficient_max 0.
 """
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import masked_mean
+from stages import rl
+from stages.rl.batch import masked_mean
 
 
-class AdaEntReg(base.Method):
-    class Settings(base.Settings):
+class AdaEntReg(rl.Method):
+    sources = rl.Sources(left_out=("the filter of groups with equal rewards",))
+
+    class Settings(rl.Settings):
         target: float = Field(0.2, ge=0, description="h* in nats; 2505.22312 §3.2.5")
         step: float | None = Field(None, ge=0, description="Δ, how far c moves a step; none: 5e-3, in code 1e-4")
         coefficient_max: float | None = Field(None, ge=0, description="c_max; none: no bound, in code 5e-3")
         variant: Literal["paper", "code"] = Field("paper", description="how h is estimated, and when it counts")
 
-    STEP_AND_LARGEST = {"paper": (5e-3, math.inf), "code": (1e-4, 5e-3)}  # §3.2.5; released launchers
+    settings: Settings
 
-    def regulariser(self, update: base.Update) -> Tensor:
-        progress = update.progress
+    STEP_AND_LARGEST: ClassVar = {"paper": (5e-3, math.inf), "code": (1e-4, 5e-3)}  # §3.2.5; released launchers
+
+    def regulariser(self, update: rl.Update) -> Tensor:
+        training_step = update.training_step
         code = self.settings.variant == "code"
-        active = progress.state["active"] if code else progress.entropy <= self.settings.target
-        return -(progress.state["coefficient"] * active) * update.entropy
+        active = training_step.state["active"] if code else training_step.entropy <= self.settings.target
+        return -(training_step.state["coefficient"] * active) * update.entropy
 
-    def initial_state(self) -> base.State:
+    def initial_state(self) -> rl.State:
         return {"coefficient": 0.0} | ({"active": 0} if self.settings.variant == "code" else {})
 
-    def next_state(self, responses: base.Responses, measured: dict[str, float]) -> base.State:
+    def update_state(self, responses: rl.Responses, measured: dict[str, float]) -> rl.State:
         settings, (step, largest) = self.settings, self.STEP_AND_LARGEST[self.settings.variant]
         step = step if settings.step is None else settings.step
         largest = largest if settings.coefficient_max is None else settings.coefficient_max
@@ -53,5 +57,5 @@ class AdaEntReg(base.Method):
         if code:
             entropy = -masked_mean(responses.old_log_prob.double(), responses.response_mask).item()
         below, above = entropy < settings.target, entropy > settings.target or (code and entropy == settings.target)
-        coefficient = responses.progress.state["coefficient"] + step * (below - above)
+        coefficient = responses.training_step.state["coefficient"] + step * (below - above)
         return {"coefficient": min(max(coefficient, 0.0), largest)} | ({"active": int(below)} if code else {})

@@ -1,15 +1,17 @@
 """Only tokens with A ≤ 0 are trained on (arXiv 2511.05993 §7.2, "Adv≤0").
 
 Defaults: none to choose.
-Departures: whether the others leave the denominator is not published; they do here.
-Neutral setting: none.
+Deviations from the paper: whether the others leave the denominator is not published; they do here.
+Reduces to GRPO at: no setting; tokens with A > 0 are always left out.
 """
 
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class AdvNegOnly(base.Method):
-    def mask(self, mini_batch: base.Update) -> Tensor:
+class AdvNegOnly(rl.Method):
+    sources = rl.Sources(not_published=("whether the other tokens leave the denominator",))
+
+    def mask(self, mini_batch: rl.Update) -> Tensor:
         return mini_batch.response_mask & (mini_batch.advantages <= 0)

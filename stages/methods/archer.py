@@ -9,29 +9,29 @@ H is the current policy's; the quantile is interpolated.
 Variants (`variant`), of the KL penalty:
   paper  part of each low token's loss, so that the mean over all tokens dilutes it (eq. 5).
   code   wizard-III/ArcherCodeR: a mean of its own over the low tokens of the micro-batch, about 1/0.8 of the paper's;
-         H = τ counts as low, so that a response of one token is all low. (The names of its two masks are swapped.) For a
-         replay also set `aggregation: micro-batch-token-mean`, which the mean of the clipped part was.
+         H = τ counts as low, so that a response of one token is all low. (The names of its two masks are swapped.) To
+         reproduce the released runs also set `aggregation: micro-batch-token-mean`, their mean of the clipped part.
 
-Defaults: the numbers above (§5.1), dual clip 10 and 3 epochs (released launcher; the paper draws its dual clip at 3, the
-epochs are not published there), token-mean (launcher; eq. 5 averages each response first, §5.1 speaks of "token-level
+Defaults: the numbers above (§5.1), dual clip 10 and 3 epochs (released launcher; the paper draws its dual clip at 3 and
+names no number of epochs), token-mean (launcher; eq. 5 averages each response first, §5.1 speaks of "token-level
 loss").
-Departures: none known.
-Neutral setting: high_clip 0.2, low_coefficient 0 is GRPO with dual clip 10 and three epochs.
+Deviations from the paper: none known.
+Reduces to GRPO at: high_clip 0.2, low_coefficient 0, epochs 1 and dual_clip null.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.ratio import k3
-from stages.surrogate.selection import own_mean_scale, response_quantile
+from stages import rl
+from stages.rl.ratio import k3
+from stages.rl.selection import own_mean_scale, response_quantile
 
 
-class Archer(base.Method):
-    class Settings(base.Settings):
+class Archer(rl.Method):
+    class Settings(rl.Settings):
         dual_clip: float | None = Field(10.0, gt=1, description="c; released launcher")
         epochs: PositiveInt = Field(3, description="passes over a step's responses; released launcher")
         low_share: float = Field(0.8, ge=0, le=1, description="ρ, quantile of H in a response; 2507.15778 §5.1")
@@ -39,37 +39,40 @@ class Archer(base.Method):
         high_clip: float = Field(0.5, ge=0, le=1, description="ε_r, of high tokens, both sides; 2507.15778 §5.1")
         variant: Literal["paper", "code"] = Field("paper", description="over which tokens the KL is averaged")
 
-    def __init__(self, settings: base.Settings | None = None):
-        super().__init__(settings)
-        if self.settings.variant == "code":
-            base.needs_token_mean("archer", self.settings)
+        @model_validator(mode="after")
+        def _mean_over_low_tokens_exists(self) -> Self:
+            if self.variant == "code":
+                rl.needs_token_mean(self)
+            return self
+
+    settings: Settings
 
     @property
-    def looks_ahead(self) -> base.Look:
-        return "part" if self.settings.variant == "code" else "never"
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "micro_batch" if self.settings.variant == "code" else "none"
 
     @property
-    def reference(self) -> Literal["initial"]:
+    def reference(self) -> rl.Reference:
         return "initial"
 
-    def low(self, update: base.Update) -> Tensor:
+    def low(self, update: rl.Update) -> Tensor:
         """[B, T] bool: tokens of which the policy is sure."""
         entropy = update.entropy.detach()
         threshold = response_quantile(entropy, update.response_mask, self.settings.low_share)
         below = entropy <= threshold if self.settings.variant == "code" else entropy < threshold
         return update.response_mask & below
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         if self.settings.variant == "paper":
             return {}
         return {"low_scale": own_mean_scale(self.low(mini_batch), mini_batch.response_mask)}
 
-    def clip_range(self, update: base.Update) -> tuple[Tensor, Tensor]:
+    def clip_range(self, update: rl.Update) -> tuple[Tensor, Tensor]:
         settings, low = self.settings, self.low(update)
         high = torch.full_like(update.advantages, settings.high_clip)
         return high.masked_fill(low, settings.clip_ratio_low), high.masked_fill(low, settings.clip_ratio_high)
 
-    def regulariser(self, update: base.Update) -> Tensor:
+    def regulariser(self, update: rl.Update) -> Tensor:
         scale = update.statistics["low_scale"] if self.settings.variant == "code" else 1.0
         distance = k3(update.log_prob, update.reference_log_prob)
         return self.settings.low_coefficient * scale * distance * self.low(update)

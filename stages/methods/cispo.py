@@ -6,24 +6,30 @@ Every token keeps a gradient, so the clip fractions are 0 here (verl logs where 
 
 Defaults: ε_low 10, which is no lower bound, and ε_high 0.2 (verl's example; the paper has "a large value" and a tuned
 ε_high without numbers: not published).
-Departures: the paper adds DAPO's dynamic sampling and length penalty, which are not part of this method.
-Neutral setting: none; at r = 1 the gradient is GRPO's.
+Deviations from the paper: DAPO's dynamic sampling and length penalty, which it adds, are not part of this method.
+Reduces to GRPO at: no setting; at r = 1 the gradient is GRPO's.
 """
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.ratio import clip
+from stages import rl
+from stages.rl.ratio import clip
 
 
-class Cispo(base.Method):
-    class Settings(base.Settings):
+class Cispo(rl.Method):
+    sources = rl.Sources(
+        not_published=("clip_ratio_low", "clip_ratio_high"), left_out=("dynamic sampling", "the length penalty")
+    )
+
+    class Settings(rl.Settings):
         clip_ratio_low: float = Field(10.0, ge=0, description="ε_low; above 1 there is no lower bound")
 
-    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    settings: Settings
+
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return clip(update.ratio, clip_low, clip_high).detach() * update.advantages * update.log_prob
 
-    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return torch.zeros_like(update.response_mask)

@@ -12,10 +12,10 @@ Variants (`variant`):
 
 Defaults: share 2e-4, 1 < c < 5 (§4.3); PPO clip 1/1, which still clips A>0 at r>2; no dual clip (released scripts; eq.
 12 has no clip, Listing 1 one without numbers). verl's own PPO clip would be 0.2. The covariance of `paper` with
-`statistics: current` costs one pass without gradient a mini-batch.
-Departures: the paper also leaves out groups with equal rewards (§4.3), which is not part of this method. The random
-choice is drawn from the run's seed and each token's place, not from torch's global generator.
-Neutral setting: covariance_low = covariance_high and clip widths 0.2 is GRPO.
+`batch_statistics: current_policy` costs one pass without gradient a mini-batch.
+Deviations from the paper: its filter of groups with equal rewards (§4.3) is not part of this method. The random choice
+is drawn from the run's seed and each token's place, not from torch's global generator.
+Reduces to GRPO at: covariance_low = covariance_high, clip_ratio_low 0.2 and clip_ratio_high 0.2.
 """
 
 from typing import Literal
@@ -23,14 +23,16 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import uniform
-from stages.surrogate.ratio import outside_clip
-from stages.surrogate.selection import token_covariance, top_tokens
+from stages import rl
+from stages.rl.batch import uniform
+from stages.rl.ratio import outside_clip
+from stages.rl.selection import token_covariance, top_tokens
 
 
-class ClipCov(base.Method):
-    class Settings(base.StatisticsSettings):
+class ClipCov(rl.Method):
+    sources = rl.Sources(left_out=("the filter of groups with equal rewards",))
+
+    class Settings(rl.BatchStatisticsSettings):
         clip_ratio_low: float = Field(1.0, ge=0, le=1, description="ε_low; released scripts")
         clip_ratio_high: float = Field(1.0, ge=0, description="ε_high; released scripts")
         share: float = Field(2e-4, gt=0, le=1, description="of all tokens, the most that are zeroed; 2505.22617")
@@ -38,11 +40,13 @@ class ClipCov(base.Method):
         covariance_high: float = Field(5.0, description="ω_high in nats; 2505.22617")
         variant: Literal["paper", "verl"] = Field("paper", description="verl selects within the micro-batch")
 
-    @property
-    def looks_ahead(self) -> base.Look:
-        return "part" if self.settings.variant == "verl" else self.settings.statistics
+    settings: Settings
 
-    def selected(self, batch: base.Update) -> Tensor:
+    @property
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "micro_batch" if self.settings.variant == "verl" else self.settings.batch_statistics
+
+    def selected(self, batch: rl.Update) -> Tensor:
         """[B, T] bool: the tokens of `batch` that get surrogate 0."""
         settings, covariance = self.settings, token_covariance(batch.advantages, batch.log_prob, batch.response_mask)
         candidates = (covariance > settings.covariance_low) & (covariance < settings.covariance_high)
@@ -53,11 +57,11 @@ class ClipCov(base.Method):
         noise = uniform(batch, "clip_cov")
         return top_tokens(noise, candidates, count, ties=noise)
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         return {"zeroed": self.selected(mini_batch)}
 
-    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return super().surrogate(update, clip_low, clip_high) * ~update.statistics["zeroed"]
 
-    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return outside_clip(update, clip_low, clip_high) | update.statistics["zeroed"]

@@ -1,17 +1,19 @@
-"""Clip-Tighter: a narrower lower clip (arXiv 2511.05993v3 §6.1; second-hand).
+"""Clip-Tighter: a narrower lower clip (arXiv 2511.05993v3 §6.1).
 
     maximise  min(r·A, clip(r, 1 − ε_low, 1 + ε_high)·A)   with ε_low < ε_high
 
 Defaults: ε_low 0.12, ε_high 0.2 (2511.05993).
-Departures: none.
-Neutral setting: clip_ratio_low = 0.2 is GRPO.
+Deviations from the paper: none.
+Reduces to GRPO at: clip_ratio_low 0.2.
 """
 
 from pydantic import Field
 
-from stages.methods import base
+from stages import rl
 
 
-class ClipTighter(base.Method):
-    class Settings(base.Settings):
+class ClipTighter(rl.Method):
+    class Settings(rl.Settings):
         clip_ratio_low: float = Field(0.12, ge=0, le=1, description="ε_low; 2511.05993")
+
+    settings: Settings

@@ -7,30 +7,31 @@ E is the mean of S under the policy itself. S and E are the current policy's; E 
 logits and one pass without gradient a mini-batch.
 
 Defaults: μ 8.5, ρ 1e-4 (the released code).
-Departures: the released code takes the statistics once a step over the whole batch and the old policy. Masked tokens
-leave the denominator there, too.
-Neutral setting: share 0 is GRPO.
+Deviations from the paper: none known. The released code takes the statistics once a step, over the whole batch and the
+old policy. Masked tokens leave the denominator there, too.
+Reduces to GRPO at: share 0.
 """
 
-from typing import Literal
-
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import uniform
-from stages.surrogate.selection import deviation, top_tokens
+from stages import rl
+from stages.rl.batch import uniform
+from stages.rl.selection import deviation, top_tokens
 
 
-class ClipV(base.Method):
-    class Settings(base.Settings):
-        mu: float = base.Field(8.5, gt=0, description="μ, standard deviations; 2602.03392")
-        share: float = base.Field(1e-4, ge=0, le=1, description="ρ, most of all tokens that may be masked; 2602.03392")
+class ClipV(rl.Method):
+    class Settings(rl.Settings):
+        mu: float = Field(8.5, gt=0, description="μ, standard deviations; 2602.03392")
+        share: float = Field(1e-4, ge=0, le=1, description="ρ, most of all tokens that may be masked; 2602.03392")
+
+    settings: Settings
 
     uses_logits = True
 
     @property
-    def looks_ahead(self) -> Literal["current"]:
-        return "current"
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "current_policy"
 
     def logit_terms(self, logits: Tensor) -> dict[str, Tensor]:
         log_prob = logits.detach().log_softmax(-1)
@@ -38,7 +39,7 @@ class ClipV(base.Method):
         entropy = -(probability * log_prob).sum(-1, keepdim=True)
         return {"expected_score": (probability**2 * (entropy + log_prob)).sum(-1)}
 
-    def mask(self, mini_batch: base.Update) -> Tensor:
+    def mask(self, mini_batch: rl.Update) -> Tensor:
         mask, log_prob = mini_batch.response_mask, mini_batch.log_prob
         excess = mini_batch.logit_terms["expected_score"] - log_prob.exp() * (mini_batch.entropy + log_prob)
         extreme = mask & (excess > self.settings.mu * deviation(excess, mask)) & (mini_batch.advantages < 0)

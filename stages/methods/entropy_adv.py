@@ -4,24 +4,27 @@
 
 Defaults: α 0.4 with GRPO, κ 2 (§4). The released line stands in verl's `update_policy` (footnote 2), where H is the
 current policy's, too.
-Departures: the paper's baseline also has Clip-Higher and rewards of ±1; here both are GRPO's.
-Neutral setting: alpha 0 is GRPO.
+Deviations from the paper: its baseline also has Clip-Higher and rewards of ±1; here both are GRPO's.
+Reduces to GRPO at: alpha 0.
 """
 
 from dataclasses import replace
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class EntropyAdv(base.Method):
-    class Settings(base.Settings):
-        alpha: float = base.Field(0.4, ge=0, description="α, advantage a nat; 2506.14758 §4")
-        kappa: float = base.Field(2.0, gt=1, description="κ > 1 keeps the sign of A; 2506.14758 §4")
+class EntropyAdv(rl.Method):
+    class Settings(rl.Settings):
+        alpha: float = Field(0.4, ge=0, description="α, advantage a nat; 2506.14758 §4")
+        kappa: float = Field(2.0, gt=1, description="κ > 1 keeps the sign of A; 2506.14758 §4")
 
-    def surrogate(self, update: base.Update, clip_low, clip_high) -> Tensor:
+    settings: Settings
+
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         advantages, entropy = update.advantages, update.entropy.detach()
         shaping = torch.minimum(self.settings.alpha * entropy, advantages.abs() / self.settings.kappa)
         return super().surrogate(replace(update, advantages=advantages + shaping), clip_low, clip_high)

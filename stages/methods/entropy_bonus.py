@@ -6,19 +6,21 @@ H is the exact entropy of the current policy, with gradient. c < 0 punishes entr
 
 Defaults: c 0.001, one of the coefficients {−0.001, 0, 0.001, 0.002} that 2511.05993 compares. The loss takes H with the
 aggregation of the token losses, as verl's `entropy_coeff` does.
-Departures: none.
-Neutral setting: coefficient 0 is GRPO.
+Deviations from the paper: none.
+Reduces to GRPO at: coefficient 0.
 """
 
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class EntropyBonus(base.Method):
-    class Settings(base.Settings):
+class EntropyBonus(rl.Method):
+    class Settings(rl.Settings):
         coefficient: float = Field(0.001, description="c per nat; 2511.05993")
 
-    def regulariser(self, update: base.Update) -> Tensor:
+    settings: Settings
+
+    def regulariser(self, update: rl.Update) -> Tensor:
         return -self.settings.coefficient * update.entropy

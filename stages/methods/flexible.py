@@ -20,9 +20,9 @@ first.
 Defaults: the constants above (2602.09782; second-hand transcriptions). p is the current policy's probability; whether
 ε(p) is differentiated is not published: it is not here. Whether `oscillatory` raises or lowers first is not published:
 it lowers.
-Departures: none known.
+Deviations from the paper: none known.
 Scaling: the schedule runs over the run's own length T.
-Neutral setting: none by these constants (slopes 0 and all widths 0.2 is GRPO).
+Reduces to GRPO at: high_slope 0, low_slope 0, high_width 0.2 and low_width 0.2.
 """
 
 from typing import Literal
@@ -30,11 +30,15 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class Flexible(base.Method):
-    class Settings(base.Settings):
+class Flexible(rl.Method):
+    sources = rl.Sources(
+        constants="second-hand", not_published=("whether the widths are differentiated", "which way oscillatory starts")
+    )
+
+    class Settings(rl.Settings):
         variant: Literal["increase_decrease", "decrease_increase_decrease", "oscillatory"] = Field(
             "increase_decrease", description="schedule of the widths"
         )
@@ -44,15 +48,17 @@ class Flexible(base.Method):
         low_width: float = Field(0.3, ge=0, le=1, description="β of Lo(p)")
         floor_of_start: float = Field(0.2, ge=0, le=1, description="oscillatory: raises at this share of H_1 and below")
 
-    def clip_range(self, update: base.Update) -> tuple[float | Tensor, float | Tensor]:
-        settings, progress = self.settings, update.progress
+    settings: Settings
+
+    def clip_range(self, update: rl.Update) -> tuple[float | Tensor, float | Tensor]:
+        settings, training_step = self.settings, update.training_step
         probability = update.log_prob.detach().exp()
         high = settings.high_slope * probability + settings.high_width
         low = settings.low_slope * probability + settings.low_width
         standard_low, standard_high = settings.clip_ratio_low, settings.clip_ratio_high
         if settings.variant == "oscillatory":
-            return (standard_low, high) if progress.state["raising"] else (low, standard_high)
-        remaining = 1 - 2 * progress.step / progress.total_steps  # λ: 1 → −1
+            return (standard_low, high) if training_step.state["raising"] else (low, standard_high)
+        remaining = 1 - 2 * training_step.step / training_step.total_steps  # λ: 1 → −1
         increases_first = settings.variant == "increase_decrease"
         if remaining >= 0:
             share = remaining if increases_first else 1 - remaining
@@ -60,18 +66,18 @@ class Flexible(base.Method):
         low = (1 + remaining) * low - remaining * standard_low
         return low, standard_high if increases_first else high
 
-    def initial_state(self) -> base.State:
+    def initial_state(self) -> rl.State:
         return {"raising": 0, "first_entropy": 0.0} if self.settings.variant == "oscillatory" else {}
 
-    def next_state(self, responses: base.Responses, measured: dict[str, float]) -> base.State:
-        progress, entropy = responses.progress, measured["entropy"]
+    def update_state(self, responses: rl.Responses, measured: dict[str, float]) -> rl.State:
+        training_step, entropy = responses.training_step, measured["entropy"]
         if self.settings.variant != "oscillatory":
-            return progress.state
-        raising, first = progress.state["raising"], progress.state["first_entropy"]
-        if progress.step == 1:
+            return training_step.state
+        raising, first = training_step.state["raising"], training_step.state["first_entropy"]
+        if training_step.step == 1:
             first = entropy
         floor = self.settings.floor_of_start * first
-        ceiling = floor + (first - floor) * (1 - progress.step / progress.total_steps)
+        ceiling = floor + (first - floor) * (1 - training_step.step / training_step.total_steps)
         if entropy <= floor:
             raising = 1
         elif entropy > ceiling:

@@ -5,12 +5,13 @@
 Variants (`variant`):
   paper   the mean over the responses of the mini-batch.
   verl    `geo_mean` of verl 0.9.1: the mean over the responses of the micro-batch, whatever the mini-batch holds, so
-          that the gradient grows with the number of micro-batches. Set clip_ratio_low and _high to 0.2, its default,
-          for a replay.
+          that the gradient grows with the number of micro-batches. verl's clip widths are 0.2: to reproduce its runs
+          also set clip_ratio_low and clip_ratio_high.
 
 Defaults: ε 0.4 on both sides of the log-ratio, a ratio in [e^−0.4, e^0.4] (2507.20673).
-Departures: verl's gradient is also divided by the number of ranks, which `verl` does not repeat.
-Neutral setting: none; at r = 1 the gradient is that of GRPO with seq-mean-token-mean.
+Deviations from the paper: none known. verl's gradient is also divided by the number of ranks, which the variant `verl`
+does not repeat.
+Reduces to GRPO at: no setting; at r = 1 the gradient is that of GRPO with seq-mean-token-mean.
 """
 
 import math
@@ -20,29 +21,31 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.aggregation import Aggregation
-from stages.surrogate.batch import response_mean
+from stages import rl
+from stages.rl.aggregation import Aggregation
+from stages.rl.batch import response_mean
 
 
-class Gmpo(base.Method):
-    class Settings(base.Settings):
+class Gmpo(rl.Method):
+    class Settings(rl.Settings):
         clip_ratio_low: float = Field(0.4, ge=0, description="ε_low of the log-ratio; 2507.20673")
         clip_ratio_high: float = Field(0.4, ge=0, description="ε_high of the log-ratio; 2507.20673")
         aggregation: Aggregation = Field("seq-mean-token-mean", description="2507.20673: the mean is over responses")
         variant: Literal["paper", "verl"] = Field("paper", description="verl averages over the micro-batch")
 
-    @property
-    def looks_ahead(self) -> Literal["never", "old"]:
-        return "old" if self.settings.variant == "verl" else "never"
+    settings: Settings
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    @property
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "old_policy" if self.settings.variant == "verl" else "none"
+
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         return {"responses": mini_batch.response_mask.any(-1).sum()} if self.settings.variant == "verl" else {}
 
-    def clip_range(self, update: base.Update) -> tuple[float, float]:
+    def clip_range(self, update: rl.Update) -> tuple[float, float]:
         return -math.expm1(-self.settings.clip_ratio_low), math.expm1(self.settings.clip_ratio_high)
 
-    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         log_ratio, advantages = update.log_ratio, update.advantages
         lowest, highest = (
             torch.as_tensor(bound, dtype=log_ratio.dtype, device=log_ratio.device).log1p()

@@ -3,15 +3,14 @@
     A = (R − mean R) / (std R + 1e-6)   within the responses to one prompt
     maximise  min(r·A, clip(r, 1 − ε, 1 + ε)·A)
 
-Defaults: ε = 0.2 (not published in 2402.03300; PPO's, and verl 0.9.1's).
-Departures: the paper averages within each response first and subtracts β·KL to a reference policy; here the loss is
-the mean over all tokens and there is no KL term, as in the three papers this suite studies.
-`aggregation: seq-mean-token-mean` replays the paper's average.
-Neutral setting: this is GRPO.
+Defaults: ε 0.2, PPO's and verl 0.9.1's (2402.03300 names none).
+Deviations from the paper: the loss is the mean over all tokens, where the paper averages within each response first
+(`aggregation: seq-mean-token-mean`); and there is no KL term, as in the three papers that this bench studies.
+Reduces to GRPO at: the defaults; this is GRPO.
 """
 
-from stages.methods.base import Method
+from stages import rl
 
 
-class Grpo(Method):
+class Grpo(rl.Method):
     pass

@@ -10,32 +10,37 @@ Variants (`variant`), because two second-hand readings disagree about the normal
   together  over the whole group, as in GRPO
 
 Defaults: b1 1, b2 0.1, ε 0.2/0.28; H is the old policy's (second-hand). H̄ is held above 1e-8; the deviation has N − 1
-and 1e-6 (this suite's, as in `grpo`).
-Departures: none known.
-Neutral setting: none; the ratio is the sequence's.
+and 1e-6 (this bench's, as in `grpo`).
+Deviations from the paper: none known.
+Reduces to GRPO at: no setting; the ratio is the response's.
 """
 
 from typing import Literal
 
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 from stages.methods.gtpo import SMALLEST_ENTROPY, normalised, shared_by_position
-from stages.surrogate.aggregation import Aggregation
-from stages.surrogate.batch import response_mean
-from stages.surrogate.groups import group_normalised
-from stages.surrogate.ratio import clipped_objective
+from stages.rl.advantages import group_normalised
+from stages.rl.aggregation import Aggregation
+from stages.rl.batch import response_mean
+from stages.rl.ratio import clipped_objective
 
 
-class GrpoS(base.Method):
-    class Settings(base.Settings):
-        clip_ratio_high: float = base.Field(0.28, ge=0, description="ε_high; 2508.04349, second-hand")
-        aggregation: Aggregation = base.Field("seq-mean-token-mean", description="of token losses; 2508.04349 §3.2")
-        base_reward: float = base.Field(1.0, description="b1; 2508.04349, second-hand")
-        entropy_reward: float = base.Field(0.1, ge=0, description="b2; 2508.04349, second-hand")
-        variant: Literal["apart", "together"] = base.Field("apart", description="over what rewards are normalised")
+class GrpoS(rl.Method):
+    sources = rl.Sources(formula="second-hand", constants="second-hand")
 
-    def advantages(self, responses: base.Responses) -> Tensor:
+    class Settings(rl.Settings):
+        clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; 2508.04349, second-hand")
+        aggregation: Aggregation = Field("seq-mean-token-mean", description="of token losses; 2508.04349 §3.2")
+        base_reward: float = Field(1.0, description="b1; 2508.04349, second-hand")
+        entropy_reward: float = Field(0.1, ge=0, description="b2; 2508.04349, second-hand")
+        variant: Literal["apart", "together"] = Field("apart", description="over what rewards are normalised")
+
+    settings: Settings
+
+    def advantages(self, responses: rl.Responses) -> Tensor:
         settings, group = self.settings, responses.group
         entropy = response_mean(responses.old_entropy, responses.response_mask).clamp(min=SMALLEST_ENTROPY)[:, None]
         right, wrong = responses.correct[:, None], ~responses.correct[:, None]
@@ -48,10 +53,10 @@ class GrpoS(base.Method):
             value = group_normalised(rewards[:, 0], group)[:, None]
         return value * responses.response_mask
 
-    def surrogate(self, update: base.Update, clip_low, clip_high) -> Tensor:
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         ratio = response_mean(update.ratio, update.response_mask)[:, None].expand_as(update.log_prob)
         return clipped_objective(ratio, update.advantages, clip_low, clip_high, self.settings.dual_clip)
 
-    def clipped(self, update: base.Update, clip_low, clip_high) -> Tensor:
+    def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         ratio, advantages = response_mean(update.ratio, update.response_mask)[:, None], update.advantages
         return ((advantages > 0) & (ratio > 1 + clip_high)) | ((advantages < 0) & (ratio < 1 - clip_low))

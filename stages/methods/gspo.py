@@ -8,39 +8,41 @@ where A is the same along the response (the paper's GSPO-token, §4.3).
 
 Defaults: ε_low 3e-4, ε_high 4e-4 (2507.18071), mean over each response first (the paper; verl 0.9.1 leaves it to
 `loss_agg_mode`). As in verl, log s is held at 10 at most.
-Departures: none known.
-Neutral setting: none (equal widths and responses of one token are GRPO).
+Deviations from the paper: none known.
+Reduces to GRPO at: no setting; responses of one token with equal widths are GRPO's.
 """
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.aggregation import Aggregation
-from stages.surrogate.batch import response_mean
-from stages.surrogate.ratio import clipped_objective
+from stages import rl
+from stages.rl.aggregation import Aggregation
+from stages.rl.batch import response_mean
+from stages.rl.ratio import clipped_objective
 
 
-class Gspo(base.Method):
-    class Settings(base.Settings):
+class Gspo(rl.Method):
+    class Settings(rl.Settings):
         clip_ratio_low: float = Field(3e-4, ge=0, le=1, description="ε_low of the sequence ratio; 2507.18071")
         clip_ratio_high: float = Field(4e-4, ge=0, description="ε_high of the sequence ratio; 2507.18071")
         aggregation: Aggregation = Field("seq-mean-token-mean", description="2507.18071")
 
+    settings: Settings
+
     LARGEST_LOG_RATIO = 10.0  # verl 0.9.1
 
-    def sequence_ratio(self, update: base.Update) -> Tensor:
+    def sequence_ratio(self, update: rl.Update) -> Tensor:
         """[B, T] the response's ratio, with each token's gradient."""
         of_response = response_mean(update.log_prob - update.old_log_prob, update.response_mask).detach()
         own = update.log_prob - update.log_prob.detach()
         return (own + of_response[:, None]).clamp(max=self.LARGEST_LOG_RATIO).exp()
 
-    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         ratio = self.sequence_ratio(update)
         return clipped_objective(ratio, update.advantages, clip_low, clip_high, self.settings.dual_clip)
 
-    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         ratio = self.sequence_ratio(update)
         return torch.where(
             update.advantages > 0, ratio > 1 + clip_high, (update.advantages < 0) & (ratio < 1 - clip_low)

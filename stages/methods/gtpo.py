@@ -8,18 +8,19 @@ right tokens, and over all wrong tokens, of the group separately (eq. 6). So the
 that of wrong ones is: what is learned is which tokens of a right answer were decisions.
 
 Not the other GTPO (arXiv 2508.03772).
-Defaults: a1 1, a2 0.1, ε 0.2/0.28; H is the old policy's (second-hand; another reading says that the R_t at a position
-sum to d_t, for which a1 + a2 would have to be 1). H is held above 1e-8 (remark 2.1); the deviation
-has N − 1 and 1e-6 (this suite's, as in `grpo`).
-Departures: whether "all" tokens are the group's or the batch's is not said in what could be read: the group's here, to
-which every index of the paper belongs.
-Neutral setting: none; right and wrong tokens are normalised apart.
+Defaults: a1 1, a2 0.1, ε 0.2/0.28; H is the old policy's (formula and constants second-hand; another reading says that
+the R_t at a position sum to d_t, for which a1 + a2 would have to be 1). H is held above 1e-8 (remark 2.1); the
+deviation has N − 1 and 1e-6 (this bench's, as in `grpo`).
+Deviations from the paper: whether "all" tokens are the group's or the batch's is not said in what could be read: the
+group's here, to which every index of the paper belongs.
+Reduces to GRPO at: no setting; right and wrong tokens are normalised apart.
 """
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 SMALLEST_ENTROPY = 1e-8  # nats; 2508.04349, remark 2.1. In single precision the entropy of a sure token may be below 0
 
@@ -43,13 +44,17 @@ def normalised(values: Tensor, chosen: Tensor, group: Tensor) -> Tensor:
     return found
 
 
-class Gtpo(base.Method):
-    class Settings(base.Settings):
-        clip_ratio_high: float = base.Field(0.28, ge=0, description="ε_high; 2508.04349, second-hand")
-        base_reward: float = base.Field(1.0, description="a1; 2508.04349, second-hand")
-        entropy_reward: float = base.Field(0.1, ge=0, description="a2; 2508.04349, second-hand")
+class Gtpo(rl.Method):
+    sources = rl.Sources(formula="second-hand", constants="second-hand")
 
-    def advantages(self, responses: base.Responses) -> Tensor:
+    class Settings(rl.Settings):
+        clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; 2508.04349, second-hand")
+        base_reward: float = Field(1.0, description="a1; 2508.04349, second-hand")
+        entropy_reward: float = Field(0.1, ge=0, description="a2; 2508.04349, second-hand")
+
+    settings: Settings
+
+    def advantages(self, responses: rl.Responses) -> Tensor:
         settings, mask, group = self.settings, responses.response_mask, responses.group
         entropy = responses.old_entropy.clamp(min=SMALLEST_ENTROPY)
         right, wrong = mask & responses.correct[:, None], mask & ~responses.correct[:, None]

@@ -7,14 +7,14 @@ Variants (`variant`):
   paper   the tokens of the optimiser's mini-batch are ranked, ⌊share·n⌋ of its n are held. The penalty is Listing 1's;
           eq. 14 writes β·KL(π_old ‖ π).
   verl    verl 0.9.1 and the released code: those of one micro-batch, at least one. verl's default settings, share 2e-4
-          and coefficient 0.1, are a tenth of the paper's: set them for a replay.
+          and coefficient 0.1, are a tenth of the paper's: to reproduce its runs also set them.
 
 Defaults: β 1, share 2e-3 (§4.3 for 7B; 2e-4 for 32B). The ranking of `paper` with
-`statistics: current` costs one pass without gradient a mini-batch.
-Departures: the paper also leaves out groups with equal rewards (§4.3), which is not part of this method. Tokens of
-equal covariance are ordered at random, from the run's seed, and not by their place in the batch.
-Neutral setting: none, for want of a clip; with coefficient 0 it is Clip-Free. On strictly on-policy updates (r = 1) the
-gradient is GRPO's.
+`batch_statistics: current_policy` costs one pass without gradient a mini-batch.
+Deviations from the paper: its filter of groups with equal rewards (§4.3) is not part of this method. Tokens of equal
+covariance are ordered at random, from the run's seed, and not by their place in the batch.
+Reduces to GRPO at: no setting, for want of a clip; coefficient 0 is Clip-Free. On strictly on-policy updates (r = 1)
+the gradient is GRPO's.
 """
 
 from typing import Literal
@@ -23,22 +23,26 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import uniform
-from stages.surrogate.selection import token_covariance, top_tokens
+from stages import rl
+from stages.rl.batch import uniform
+from stages.rl.selection import token_covariance, top_tokens
 
 
-class KlCov(base.Method):
-    class Settings(base.StatisticsSettings):
+class KlCov(rl.Method):
+    sources = rl.Sources(left_out=("the filter of groups with equal rewards",))
+
+    class Settings(rl.BatchStatisticsSettings):
         share: float = Field(2e-3, gt=0, le=1, description="of all tokens, those held; 2505.22617 for 7B, 2e-4 for 32B")
         coefficient: float = Field(1.0, ge=0, description="β; 2505.22617")
         variant: Literal["paper", "verl"] = Field("paper", description="verl ranks within the micro-batch")
 
-    @property
-    def looks_ahead(self) -> base.Look:
-        return "part" if self.settings.variant == "verl" else self.settings.statistics
+    settings: Settings
 
-    def selected(self, batch: base.Update) -> Tensor:
+    @property
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "micro_batch" if self.settings.variant == "verl" else self.settings.batch_statistics
+
+    def selected(self, batch: rl.Update) -> Tensor:
         """[B, T] bool: the tokens of `batch` that are held."""
         count = int(self.settings.share * int(batch.response_mask.sum()))
         if self.settings.variant == "verl":
@@ -50,14 +54,14 @@ class KlCov(base.Method):
             ties=uniform(batch, "kl_cov"),
         )
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         return {"held": self.selected(mini_batch)}
 
-    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return update.ratio * update.advantages
 
-    def regulariser(self, update: base.Update) -> Tensor:
+    def regulariser(self, update: rl.Update) -> Tensor:
         return self.settings.coefficient * update.log_ratio.abs() * update.statistics["held"]
 
-    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return torch.zeros_like(update.response_mask)

@@ -6,40 +6,43 @@
 
 so that (1 + λ)·D⁺ = (1 − λ)·|D⁻|. Sums run over the optimiser's mini-batch.
 
-Defaults: strictly on-policy, one update a step. The paper's token expression is not in what was read; taken is STEER's
-first-order form (2510.10150, Theorem 1), whose sign agrees with the exact change in 87 % of draws on a toy softmax.
-Departures: d is taken on the old policy, which is the current one as long as there is one update a step.
-Neutral setting: none (λ is 0 where the two sums balance).
+Defaults: strictly on-policy, one update a step. The token expression is STEER's first-order form (2510.10150, Theorem
+1), whose sign agrees with the exact change in 87 % of draws on a toy softmax.
+Deviations from the paper: d is taken on the old policy, which is the current one as long as there is one update a step.
+Eq. 6 has (1 − p)² in the place of p(1 − p), which gives every d the same sign, but another λ.
+Reduces to GRPO at: no setting; where D⁺ and |D⁻| are equal, λ is 0 and the update is GRPO's.
 """
-
-from typing import Literal
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class Opefo(base.Method):
-    class Settings(base.Settings):
+class Opefo(rl.Method):
+    sources = rl.Sources(formula="second-hand")
+
+    class Settings(rl.Settings):
         updates_per_step: PositiveInt | None = Field(1, description="strictly on-policy; 2605.11491")
 
-    @property
-    def looks_ahead(self) -> Literal["old"]:
-        return "old"
+    settings: Settings
 
-    def entropy_change(self, update: base.Update) -> Tensor:
+    @property
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "old_policy"
+
+    def entropy_change(self, update: rl.Update) -> Tensor:
         """[B, T] the estimated entropy change of each token's update, up to a common factor; 0 on padding."""
         probability = update.old_log_prob.exp()
         change = -update.advantages * probability * (1 - probability) * (update.old_log_prob + update.old_entropy)
         return torch.where(update.response_mask, change, 0.0)
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         change = self.entropy_change(mini_batch)
         raised, lowered = change.clamp(min=0).sum(), -change.clamp(max=0).sum()
         balance = (lowered - raised) / (lowered + raised)
         return {"balance": torch.where(lowered + raised > 0, balance, 0.0)}
 
-    def token_weight(self, update: base.Update) -> Tensor:
+    def token_weight(self, update: rl.Update) -> Tensor:
         return 1 + update.statistics["balance"] * self.entropy_change(update).sign()

@@ -5,23 +5,25 @@
 
 which is the paper's weight on the response's clipped objective, as that is proportional to A.
 
-Defaults: none to set. The formula was read in a transcription of the paper's v1; the authors' poster states H̄_i and that
-responses are weighted by it. H is the old policy's.
-Departures: PREPO's other half is not part of this method: it takes, from a larger batch of prompts sorted by their
-perplexity, a window that moves from the easy to the hard ones. The paper sums over a response's tokens; here the loss is
-the mean over all tokens.
-Neutral setting: none; with equal H̄_i it is GRPO.
+Defaults: none to set. The formula is second-hand, from a transcription of the paper's v1; the authors' poster states
+H̄_i and that responses are weighted by it. H is the old policy's.
+Deviations from the paper: its other half is not part of this method: from a larger batch of prompts sorted by their
+perplexity it takes a window that moves from the easy to the hard ones. It sums over a response's tokens; here the loss
+is the mean over all tokens.
+Reduces to GRPO at: no setting; where all H̄_i are equal it is GRPO.
 """
 
 import torch
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import response_mean
+from stages import rl
+from stages.rl.batch import response_mean
 
 
-class Prepo(base.Method):
-    def advantages(self, responses: base.Responses) -> Tensor:
+class Prepo(rl.Method):
+    sources = rl.Sources(formula="second-hand", left_out=("the choice of prompts by their perplexity",))
+
+    def advantages(self, responses: rl.Responses) -> Tensor:
         entropy = response_mean(responses.old_entropy, responses.response_mask)
         weight = torch.where(entropy.mean() > 0, entropy / entropy.mean(), 1.0)
         return super().advantages(responses) * weight[:, None]

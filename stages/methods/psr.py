@@ -3,20 +3,22 @@
     A = 1 on right responses; wrong ones are left out, of the denominator too
 
 Defaults: no baseline and no standard deviation; PPO's clip stays (released code).
-Departures: the paper adds an entropy bonus of 1e-4 (App. D.1; 1e-3 in the released configuration), which is not part of
-this method. The released code drops wrong responses before it forms mini-batches; here a mini-batch keeps its prompts,
-so that a step has as many updates as any other method's. A mini-batch without any right response has no gradient.
-Neutral setting: none.
+Deviations from the paper: its entropy bonus of 1e-4 (App. D.1; 1e-3 in the released configuration) is not part of this
+method. The released code drops wrong responses before it forms mini-batches; here a mini-batch keeps its prompts, so
+that a step has as many updates as any other method's. A mini-batch without any right response has no gradient.
+Reduces to GRPO at: no setting; wrong responses are always left out.
 """
 
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class Psr(base.Method):
-    def advantages(self, responses: base.Responses) -> Tensor:
+class Psr(rl.Method):
+    sources = rl.Sources(left_out=("the entropy bonus of 1e-4",))
+
+    def advantages(self, responses: rl.Responses) -> Tensor:
         return responses.correct[:, None] * responses.response_mask.to(responses.rewards.dtype)
 
-    def mask(self, mini_batch: base.Update) -> Tensor:
+    def mask(self, mini_batch: rl.Update) -> Tensor:
         return mini_batch.response_mask & mini_batch.correct[:, None]

@@ -4,21 +4,24 @@
 
 What a method gains beyond this it does not owe to the mere act of training.
 
-Defaults: γ 0.5, a fair coin (this suite's control).
-Departures: none; the flips depend on the run's seed, the step and the response's number.
-Neutral setting: none.
+Defaults: γ 0.5, a fair coin (this bench's control).
+Deviations from the paper: none; the flips depend on the run's seed, the step and the response's number.
+Reduces to GRPO at: no setting; the rewards are always random.
 """
 
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import uniform
+from stages import rl
+from stages.rl.batch import uniform
 
 
-class RandomReward(base.Method):
-    class Settings(base.Settings):
-        probability: float = base.Field(0.5, ge=0, le=1, description="γ, of reward 1")
+class RandomReward(rl.Method):
+    class Settings(rl.Settings):
+        probability: float = Field(0.5, ge=0, le=1, description="γ, of reward 1")
 
-    def rewards(self, responses: base.Responses) -> Tensor:
+    settings: Settings
+
+    def rewards(self, responses: rl.Responses) -> Tensor:
         flips = uniform(responses, "reward", per_token=False)
         return (flips < self.settings.probability).to(responses.rewards.dtype)

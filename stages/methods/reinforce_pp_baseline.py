@@ -3,20 +3,19 @@
     A_t = whiten over all tokens of the batch (R − mean R of the group)
 
 Defaults: discount 1, as `reinforce_pp`.
-Departures: the paper adds a KL loss (k2, eq. 8), which is left out as for all methods of this suite; mean and division
-as in `reinforce_pp`. Because responses differ in length the whitening shifts the mean: a group of
-equal rewards gets A ≠ 0 (so does verl 0.9.1).
-Neutral setting: none; the deviation is that of the batch.
+Deviations from the paper: its KL loss (k2, eq. 8) is left out, as for all methods of this bench; mean and division as
+in `reinforce_pp`. Because responses differ in length the whitening shifts the mean: a group of equal rewards gets A ≠ 0
+(so does verl 0.9.1).
+Reduces to GRPO at: no setting; the deviation is that of the batch.
 """
 
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.centred import group_centred
-from stages.surrogate.groups import whitened
+from stages import rl
+from stages.rl.advantages import group_centred, whitened
 
 
-class ReinforcePpBaseline(base.Method):
-    def advantages(self, responses: base.Responses) -> Tensor:
+class ReinforcePpBaseline(rl.Method):
+    def advantages(self, responses: rl.Responses) -> Tensor:
         centred = group_centred(self.rewards(responses), responses.group)
         return whitened(centred[:, None].expand(responses.response_mask.shape), responses.response_mask)

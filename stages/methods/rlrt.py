@@ -3,36 +3,43 @@
     w = (P_student / P_teacher)^sign(A)
     tokens of correct responses count (1 − λ) + λ·clip(w, 1 − ε_w, 1 + ε_w), all others 1
 
-Where the student is right on a path that the teacher did not predict, the tokens are its own reasoning. Without the limit
-to correct responses training collapses (the paper's ablation).
+Where the student is right on a path that the teacher did not predict, the tokens are its own reasoning. Without the
+limit to correct responses training collapses (the paper's ablation).
 
-Defaults: λ 0.5, ε_w 1.0 for base models (0.5 for instruction-tuned, 0.2 for thinking models); all second-hand.
-Not published in what was read: whether w is differentiated (it is not here, being a factor of the advantage) and on which
-policy P_student is taken (the old one here, as the advantage is).
-Departures: the teacher here is the frozen initial model with the answer in its prompt. In the paper it is the policy itself
-with a correct rollout in its prompt.
-Neutral setting: mixing 0 is GRPO.
+Defaults: λ 0.5, ε_w 1.0 for base models (0.5 for instruction-tuned, 0.2 for thinking models); all second-hand, as the
+formula is.
+Not published: whether w is differentiated (it is not here, being a factor of the advantage) and on which policy
+P_student is taken (the old one here, as the advantage is).
+Deviations from the paper: the teacher is the frozen initial model with the answer in its prompt; in the paper it is the
+policy itself with a correct rollout in its prompt.
+Reduces to GRPO at: mixing 0.
 """
-
-from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class Rlrt(base.Method):
-    class Settings(base.Settings):
+class Rlrt(rl.Method):
+    sources = rl.Sources(
+        formula="second-hand",
+        constants="second-hand",
+        not_published=("whether the weight is differentiated", "on which policy P_student is taken"),
+    )
+
+    class Settings(rl.Settings):
         mixing: float = Field(0.5, ge=0, le=1, description="λ; 2605.10781, second-hand")
         weight_width: float = Field(1.0, ge=0, description="ε_w; 2605.10781 for base models, second-hand")
 
+    settings: Settings
+
     @property
-    def reference(self) -> Literal["initial_with_answer"]:
+    def reference(self) -> rl.Reference:
         return "initial_with_answer"
 
-    def token_weight(self, update: base.Update) -> Tensor:
+    def token_weight(self, update: rl.Update) -> Tensor:
         settings = self.settings
         surprise = (update.old_log_prob - update.reference_log_prob).clamp(-20.0, 20.0) * update.advantages.sign()
         reversed_teacher = surprise.exp().clamp(1 - settings.weight_width, 1 + settings.weight_width)

@@ -1,4 +1,4 @@
-"""SAPO: a soft gate around ratio 1 in place of the clip (arXiv 2511.20347 eq. 5, 6; second-hand).
+"""SAPO: a soft gate around ratio 1 in place of the clip (arXiv 2511.20347 eq. 5, 6, second-hand; verl 0.9.1).
 
     maximise  (4/τ)·σ(τ·(r − 1))·A,   τ = τ_pos if A > 0 else τ_neg
 
@@ -7,29 +7,33 @@ loses its gradient altogether, so the clip widths have no effect and the clip fr
 
 Defaults: τ_pos 1.0, τ_neg 1.05, mean over each response first (2511.20347; the same in verl 0.9.1, which ignores its
 `loss_agg_mode` here).
-Departures: none known.
-Neutral setting: none; at r = 1 the gradient is GRPO's with the same aggregation.
+Deviations from the paper: none known.
+Reduces to GRPO at: no setting; at r = 1 the gradient is GRPO's with the same aggregation.
 """
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.aggregation import Aggregation
+from stages import rl
+from stages.rl.aggregation import Aggregation
 
 
-class Sapo(base.Method):
-    class Settings(base.Settings):
+class Sapo(rl.Method):
+    sources = rl.Sources(formula="in part second-hand")
+
+    class Settings(rl.Settings):
         aggregation: Aggregation = Field("seq-mean-token-mean", description="2511.20347")
         temperature_positive: float = Field(1.0, gt=0, description="τ where A > 0; 2511.20347")
         temperature_negative: float = Field(1.05, gt=0, description="τ where A ≤ 0; 2511.20347")
 
-    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    settings: Settings
+
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         settings, advantages = self.settings, update.advantages
         temperature = torch.full_like(advantages, settings.temperature_negative)
         temperature[advantages > 0] = settings.temperature_positive
         return 4.0 / temperature * torch.sigmoid(temperature * (update.ratio - 1.0)) * advantages
 
-    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return torch.zeros_like(update.response_mask)

@@ -8,34 +8,41 @@ H and p are the current policy's; the means of c are over all tokens of the mini
 gradient.
 
 Defaults: none of the four constants is published in what was read.
-Departures: the paper orders the training data from low to high semantic entropy, which is not part of this method (how
-that is computed is not in its repository), and averages each response first. Its released loss is another one:
+Deviations from the paper: the order of its training data, from low to high semantic entropy, is not part of this method
+(how that is computed is not in its repository). It averages each response first. Its released loss is another one:
 `sent_released`.
-Neutral setting: coefficient_low and coefficient_high 0 is GRPO.
+Reduces to GRPO at: coefficient_low 0 and coefficient_high 0.
 """
 
-from typing import Literal
-
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.ratio import k3
-from stages.surrogate.selection import token_covariance
+from stages import rl
+from stages.rl.ratio import k3
+from stages.rl.selection import token_covariance
 
 
-class Sent(base.Method):
-    class Settings(base.StatisticsSettings):
-        entropy_threshold: float = base.Field(description="τ_H in nats; not published")
-        covariance_threshold: float = base.Field(description="τ_c in nats; not published")
-        coefficient_low: float = base.Field(ge=0, description="β_low per nat; not published")
-        coefficient_high: float = base.Field(ge=0, description="β_high per nat; not published")
+class Sent(rl.Method):
+    sources = rl.Sources(
+        formula="second-hand",
+        not_published=("entropy_threshold", "covariance_threshold", "coefficient_low", "coefficient_high"),
+        left_out=("the order of the data by semantic entropy",),
+    )
+
+    class Settings(rl.BatchStatisticsSettings):
+        entropy_threshold: float = Field(description="τ_H in nats; not published")
+        covariance_threshold: float = Field(description="τ_c in nats; not published")
+        coefficient_low: float = Field(ge=0, description="β_low per nat; not published")
+        coefficient_high: float = Field(ge=0, description="β_high per nat; not published")
+
+    settings: Settings
 
     @property
-    def reference(self) -> Literal["initial"]:
+    def reference(self) -> rl.Reference:
         return "initial"
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         """β of each token, [B, T]."""
         settings = self.settings
         covariance = token_covariance(mini_batch.advantages, mini_batch.log_prob, mini_batch.response_mask)
@@ -43,5 +50,5 @@ class Sent(base.Method):
         held = torch.where(high, settings.coefficient_high, settings.coefficient_low).to(covariance.dtype)
         return {"coefficient": held * (mini_batch.entropy < settings.entropy_threshold)}
 
-    def regulariser(self, update: base.Update) -> Tensor:
+    def regulariser(self, update: rl.Update) -> Tensor:
         return update.statistics["coefficient"] * k3(update.log_prob, update.reference_log_prob)

@@ -1,42 +1,44 @@
-"""SENT as released: holds the sure tokens of extreme covariance near the old policy (zldscr0/SENT@b3235649, 2512.04359).
+"""SENT as released: holds sure tokens of extreme covariance near the old policy (2512.04359, zldscr0/SENT@b3235649).
 
     low tokens: the 80 % of tokens with the lowest H;   c = (A − mean A)(log p − mean log p) over them
     maximise  r·A − 2β·|log r|     for the share of low tokens with the highest c
               r·A − ½β·|log r|     for as many with the lowest c
               r·A                  for the others; no clip
 
-This is what compute_policy_loss_low_entropy_kl_cov_v2 does, which differs from the paper's loss (the method `sent`) in every
-term. A and log p count without gradient, H is the current policy's, and the sets are those of a micro-batch. For a replay
-also set `aggregation: micro-batch-token-mean`.
+This is what compute_policy_loss_low_entropy_kl_cov_v2 does, which differs from the paper's loss (the method `sent`) in
+every term. A and log p count without gradient, H is the current policy's, and the sets are those of a micro-batch. To
+reproduce the released runs also set `aggregation: micro-batch-token-mean`.
 
 Defaults: 80 %, factors 2 and ½, share 2e-4 and β 1, that function's own. Its launchers set neither of the last two, so
 that verl's β 0.1 may have been in force; they add 1e-3·KL to the initial model, which is the method kl_penalty.
-Departures: equal values are ordered at random, from the run's seed.
-Neutral setting: none, for want of a clip; coefficient 0 is Clip-Free.
+Deviations from the paper: it is the released loss, not the paper's. Equal values are ordered at random, from the run's
+seed.
+Reduces to GRPO at: no setting, for want of a clip; coefficient 0 is Clip-Free.
 """
 
-from typing import Literal
-
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import masked_mean, uniform
+from stages import rl
+from stages.rl.batch import masked_mean, uniform
 
 
-class SentReleased(base.Method):
-    class Settings(base.Settings):
-        low_share: float = base.Field(0.8, gt=0, le=1, description="of all tokens, those of lowest entropy")
-        share: float = base.Field(2e-4, gt=0, le=0.5, description="of low tokens, at each end of c")
-        coefficient: float = base.Field(1.0, ge=0, description="β")
-        high_factor: float = base.Field(2.0, ge=0, description="of β at the highest covariances")
-        low_factor: float = base.Field(0.5, ge=0, description="of β at the lowest covariances")
+class SentReleased(rl.Method):
+    class Settings(rl.Settings):
+        low_share: float = Field(0.8, gt=0, le=1, description="of all tokens, those of lowest entropy")
+        share: float = Field(2e-4, gt=0, le=0.5, description="of low tokens, at each end of c")
+        coefficient: float = Field(1.0, ge=0, description="β")
+        high_factor: float = Field(2.0, ge=0, description="of β at the highest covariances")
+        low_factor: float = Field(0.5, ge=0, description="of β at the lowest covariances")
+
+    settings: Settings
 
     @property
-    def looks_ahead(self) -> Literal["part"]:
-        return "part"
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "micro_batch"
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         """How strongly each token is held, [B, T]."""
         settings, ties = self.settings, uniform(mini_batch, "sent")
         low = _lowest(mini_batch.entropy, mini_batch.response_mask, settings.low_share, ties)
@@ -47,16 +49,16 @@ class SentReleased(base.Method):
         factor[_lowest(covariance, low, settings.share, ties)] = settings.low_factor
         return {"held": factor}
 
-    def surrogate(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         held = self.settings.coefficient * update.statistics["held"]
         return update.ratio * update.advantages - held * update.log_ratio.abs()
 
-    def clipped(self, update: base.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return torch.zeros_like(update.response_mask)
 
 
 def _lowest(values: Tensor, among: Tensor, share: float, ties: Tensor) -> Tensor:
-    """[B, T] bool: the `share` of the tokens `among` with the lowest `values`, of equal ones those with the lower `ties`.
+    """[B, T] bool: of the tokens `among`, the `share` with the lowest `values`; of equal ones those with the lower `ties`.
 
     At least one if there is any, and rounded down, as in the released code.
     """

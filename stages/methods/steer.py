@@ -14,32 +14,34 @@ Variants (`variant`), which differ in what the sources say:
                read; the mappings above are used.
   code         zz-haooo/STEER@b31df716: A/q in the place of r·A, which makes it r·A·(1 − p)(log p + H), with the old
                probability q held at 1e-8; no I_clip; the exponential's scale is max(max m, 0.02), its weight held in
-               [λ_min, 1]; maximum and minimum over one micro-batch. For a replay also set
+               [λ_min, 1]; maximum and minimum over one micro-batch. To reproduce the released runs also set
                `aggregation: micro-batch-token-mean`.
 
-Defaults: λ_min 0.7 (2510.10150 v4 §6.1), clip 0.2/0.28 and dual clip 10 (the released launchers). The launchers set
-λ_min 0.8, and λ_max 1.2 for linear: set 0.8 for a replay, and for linear in any variant. p is the current policy's. The
-maximum of `paper` costs one pass without gradient a mini-batch.
-Departures: H is the old policy's in every variant, as in the code; whose it is in the paper was not found. Where all m
-are equal, linear gives every token λ_max (the code divides by 0 or nearly so). With `statistics: old` changes beyond
-the old policy's extremes count as those.
-Neutral setting: weight_min 1, and weight_max 1 if linear, is Clip-Higher with dual clip 10.
+Defaults: λ_min 0.7 (2510.10150 v4 §6.1, second-hand), clip 0.2/0.28 and dual clip 10 (the released launchers). The
+launchers set λ_min 0.8, and λ_max 1.2 for linear: set 0.8 to reproduce the released runs, and for linear in any
+variant. p is the current policy's. The maximum of `paper` costs one pass without gradient a mini-batch.
+Deviations from the paper: H is the old policy's in every variant, as in the code; eq. 14 has the current policy's.
+Where all m are equal, linear gives every token λ_max (the code divides by 0 or nearly so). With `batch_statistics:
+old_policy` changes beyond the old policy's extremes count as those.
+Reduces to GRPO at: weight_min 1 (linear: also weight_max 1), clip_ratio_high 0.2 and dual_clip null; weight_min 1 alone
+is Clip-Higher with dual clip 10.
 """
 
 import math
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
-from stages.files import InputError
-from stages.methods import base
-from stages.surrogate.ratio import outside_clip
+from stages import rl
+from stages.rl.ratio import outside_clip
 
 
-class Steer(base.Method):
-    class Settings(base.StatisticsSettings):
+class Steer(rl.Method):
+    sources = rl.Sources(formula="in part second-hand", constants="in part second-hand")
+
+    class Settings(rl.BatchStatisticsSettings):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; released launchers")
         dual_clip: float | None = Field(10.0, gt=1, description="c; released code")
         weight_min: float = Field(0.7, gt=0, le=1, description="λ_min; 2510.10150 v4 (0.8 in the launchers)")
@@ -47,21 +49,23 @@ class Steer(base.Method):
         mapping: Literal["exponential", "linear"] = Field("exponential", description="from m to the weight")
         variant: Literal["paper", "paper_older", "code"] = Field("paper", description="estimate of the entropy change")
 
+        @model_validator(mode="after")
+        def _weights_are_ordered(self) -> Self:
+            if self.weight_max < self.weight_min:
+                raise ValueError(
+                    f"weight_max: {self.weight_max} is below weight_min {self.weight_min}; give at least that"
+                )
+            return self
+
+    settings: Settings
+
     CODE_SMALLEST_SCALE = 0.02  # zz-haooo/STEER@b31df716
 
-    def __init__(self, settings: base.Settings | None = None):
-        super().__init__(settings)
-        if self.settings.weight_max < self.settings.weight_min:
-            raise InputError(
-                f"method_settings.steer.weight_max: {self.settings.weight_max} is below weight_min "
-                f"{self.settings.weight_min}; give at least that"
-            )
-
     @property
-    def looks_ahead(self) -> base.Look:
-        return "part" if self.settings.variant == "code" else self.settings.statistics
+    def batch_statistics(self) -> rl.BatchStatistics:
+        return "micro_batch" if self.settings.variant == "code" else self.settings.batch_statistics
 
-    def entropy_change(self, update: base.Update) -> Tensor:
+    def entropy_change(self, update: rl.Update) -> Tensor:
         """[B, T] the estimated size of each token's entropy change, 0 on padding; without gradient."""
         log_prob, probability = update.log_prob.detach(), update.log_prob.detach().exp()
         if self.settings.variant == "code":
@@ -71,13 +75,13 @@ class Steer(base.Method):
             slope = update.ratio.detach() * ~outside_clip(update, *self.clip_range(update)) * first * (1 - probability)
         return (slope * update.advantages * (log_prob + update.old_entropy)).abs() * update.response_mask
 
-    def statistics(self, mini_batch: base.Update) -> dict[str, Tensor]:
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
         """The largest and the smallest estimated change of its tokens."""
         change = self.entropy_change(mini_batch)
         smallest = change.masked_fill(~mini_batch.response_mask, torch.inf).min()
         return {"largest_change": change.max(), "smallest_change": smallest}
 
-    def token_weight(self, update: base.Update) -> Tensor:
+    def token_weight(self, update: rl.Update) -> Tensor:
         settings, change = self.settings, self.entropy_change(update)
         largest, smallest = update.statistics["largest_change"], update.statistics["smallest_change"]
         tiny = torch.finfo(change.dtype).tiny  # instead of 0, where every token's change is the same

@@ -13,35 +13,41 @@ Variants (`variant`):
 
 Defaults: β 0.25, two epochs, KL 0.1 to the initial policy (2506.02355; with G 32). All G responses are ranked, wrong
 ones included (released code).
-Departures: groups without advantage stay in the batch, in the mean's denominator and under the KL penalty.
-Neutral setting: beta_rank 0, kl_coefficient 0, epochs 1 is GRPO.
+Deviations from the paper: groups without advantage stay in the batch, in the mean's denominator and under the KL
+penalty.
+Reduces to GRPO at: beta_rank 0, kl_coefficient 0 and epochs 1.
 """
 
 from typing import Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from stages.methods import base
-from stages.surrogate.batch import response_mean
-from stages.surrogate.centred import group_uniform
-from stages.surrogate.groups import group_size
-from stages.surrogate.ratio import k3
+from stages import rl
+from stages.rl.advantages import group_size, group_uniform
+from stages.rl.batch import response_mean
+from stages.rl.ratio import k3
 
 
-class Unlikeliness(base.Method):
-    class Settings(base.Settings):
-        beta_rank: float = base.Field(0.25, ge=0, le=1, description="β; 2506.02355")
-        kl_coefficient: float = base.Field(0.1, ge=0, description="of k3 to the initial policy; 2506.02355")
-        epochs: PositiveInt = base.Field(2, description="passes over a step's responses; 2506.02355")
-        variant: Literal["paper", "code"] = base.Field("paper", description="from which end the rank is counted")
+class Unlikeliness(rl.Method):
+    sources = rl.Sources(
+        formula="in part second-hand", not_published=("whether a response's likelihood is a product or a mean",)
+    )
+
+    class Settings(rl.Settings):
+        beta_rank: float = Field(0.25, ge=0, le=1, description="β; 2506.02355")
+        kl_coefficient: float = Field(0.1, ge=0, description="of k3 to the initial policy; 2506.02355")
+        epochs: PositiveInt = Field(2, description="passes over a step's responses; 2506.02355")
+        variant: Literal["paper", "code"] = Field("paper", description="from which end the rank is counted")
+
+    settings: Settings
 
     @property
-    def reference(self):
+    def reference(self) -> rl.Reference:
         return "initial" if self.settings.kl_coefficient else "none"
 
-    def rewards(self, responses: base.Responses) -> Tensor:
+    def rewards(self, responses: rl.Responses) -> Tensor:
         likeliness = response_mean(responses.old_log_prob, responses.response_mask)
         same_group = responses.group[:, None] == responses.group[None]
         lower = (likeliness[None] < likeliness[:, None]) | (
@@ -52,7 +58,7 @@ class Unlikeliness(base.Method):
         shaped = responses.rewards * (1 - self.settings.beta_rank * steps / size)
         return torch.where(group_uniform(responses.rewards, responses.group), responses.rewards, shaped)
 
-    def regulariser(self, update: base.Update) -> Tensor | float:
+    def regulariser(self, update: rl.Update) -> Tensor | float:
         if not self.settings.kl_coefficient:
             return 0.0
         return self.settings.kl_coefficient * k3(update.log_prob, update.reference_log_prob)

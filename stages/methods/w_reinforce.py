@@ -3,21 +3,26 @@
     A = λ on right responses, −1 on wrong ones; all stay in the denominator
 
 Defaults: λ 0.1 (§5). PPO's clip stays (released code).
-Departures: the paper adds an entropy bonus of 1e-4 (App. D.1; 1e-3 in the released configuration), which is not part of
-this method.
-Neutral setting: none; there is no baseline.
+Deviations from the paper: its entropy bonus of 1e-4 (App. D.1; 1e-3 in the released configuration) is not part of this
+method.
+Reduces to GRPO at: no setting; there is no baseline.
 """
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from stages.methods import base
+from stages import rl
 
 
-class WReinforce(base.Method):
-    class Settings(base.Settings):
-        positive_weight: float = base.Field(0.1, ge=0, description="λ; 2506.01347 §5")
+class WReinforce(rl.Method):
+    sources = rl.Sources(left_out=("the entropy bonus of 1e-4",))
 
-    def advantages(self, responses: base.Responses) -> Tensor:
+    class Settings(rl.Settings):
+        positive_weight: float = Field(0.1, ge=0, description="λ; 2506.01347 §5")
+
+    settings: Settings
+
+    def advantages(self, responses: rl.Responses) -> Tensor:
         value = torch.where(responses.correct, self.settings.positive_weight, -1.0).to(responses.rewards.dtype)
         return value[:, None] * responses.response_mask

@@ -1,17 +1,30 @@
-"""The rooms of the report, in the order in which results go through them.
+"""The parts of the report, in the order in which results go through them. Each uses those before it, and no other.
 
-plan.py, grades.py, load.py    the declared runs' files -> checked settings, steps and verdicts
-estimates.py                   a score with its interval (pure)
-gains.py, tables.py            steps and verdicts -> averages, gains, scores, counts, prices (pure)
-published.py                   our scores handed to stages.verdicts
-palette.py, charts.py          colours; the three kinds of panel
-datasets.py, figures.py        tables -> what figures draw -> figures, for the page and as SVG
-numbers.py, blocks.py          how numbers are printed; what a report is made of
-content.py                     everything -> the report's sections, in reading order (pure):
-                               trust.py with notices.py, training.py, scores.py, verdicts.py, price.py
-elements.py, page.py, assets/  sections -> index.html
-browse.py, hours.py            side files that the page loads on demand
-markdown.py, latex.py          sections -> report.md, tables/*.tex
-metrics.py                     what DVC compares between commits
-compare.py                     two reports side by side
+inputs      the declared runs' files -> checked results
+tables      results -> tables of numbers
+              estimates   a score with its 95 % interval
+              scores      by run, by method, by difficulty
+              gains       averages over benchmarks, gains over GRPO
+              counts      what became of the samples, where graders disagree
+              steps       what of training is computed from its log
+              prices      entropy, diversity, truncation, length
+              comparison  our scores handed to `stages.verdicts`
+              settings    all that a run depends on
+              metrics     what DVC compares between commits
+palette     colours, which figures and page share
+figures     tables -> figures
+              models         each model's line, and which are shown at first
+              charts         the three kinds of panel
+              specification  a figure for the page and for papers
+              progress, evaluation      figures of training, and of scores
+              drawn_data, draw          what figures draw, as tables; all figures by name
+side_files  samples and hours, which the page loads on demand
+sections    results and tables -> what the report says
+              blocks, numbers           what a section is made of; how numbers are printed
+              trust, notices, provenance, training, schedules, benefits, verdicts, price
+              content                   all sections in reading order, and the summary
+render      sections -> index.html (page, templates, assets), report.md (markdown), tables/*.tex (latex)
+assets      templates, style and scripts of the page
+
+side_by_side  two reports set against each other
 """

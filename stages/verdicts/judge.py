@@ -7,19 +7,23 @@ In this order, d = mean(ours) - published, h = t · √(s²/S + s_P²), all in p
     not reproduced         |d| > h
     reproduced within ±h   |d| <= h <= width
     inconclusive           h > width: the interval is too wide to say
+
+S is the number of our training seeds, s² the variance over them, s_P² the variance of the published number.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri, stdtr, stdtrit
+from statsmodels.stats.multitest import multipletests
 
-from stages.statistics import holm
+from stages.protocols.differences import Difference
 
 LEVEL = 0.95
 SEEDS = 3  # fewer say nothing about training's variance
+MOST_SEEDS = 100  # more are not proposed to anybody
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_COMPARABLE = KINDS = (
     "reproduced",
     "not reproduced",
@@ -28,16 +32,9 @@ REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_COMPARABLE = KINDS = (
 )
 
 
-class Difference(Protocol):
-    """One field in which two protocols differ (`known`), or that one side does not state (not `known`)."""
-
-    field: str
-    ours: object
-    theirs: object
-    known: bool
-
-
 class Verdict(NamedTuple):
+    """The verdict on one published number."""
+
     kind: str  # one of KINDS
     difference: float | None  # ours - published, points; None if not comparable or too few seeds
     half_width: float | None  # h, points; None also where no seed differs from another
@@ -50,6 +47,8 @@ class Verdict(NamedTuple):
 
 
 class FalseAlarms(NamedTuple):
+    """How many verdicts tested a difference, and how many of them are expected to be wrong."""
+
     scores: int  # verdicts on single scores that tested a difference
     headline: int  # headline verdicts that did
     expected: float  # false "not reproduced" among the single scores, if every published number were true
@@ -72,17 +71,14 @@ def judge(
     ours stands for it); `published_runs` how many runs the published value is the mean of (None: one); `pooled_sd` our
     standard deviation over seeds, pooled over methods, and its `degrees`; `width` the widest half-interval in points
     that may be called a reproduction. A field that one side does not state decides nothing; the reason names it.
+    ValueError where the scores are read and one of them, or their standard deviation, is no finite number.
     """
     seeds = len(ours)
     unstated = sorted({difference.field for difference in differences if not difference.known})
     remark = f"; not stated on one side: {', '.join(unstated)}" if unstated else ""
     if seeds < SEEDS:
-        return Verdict(
-            INCONCLUSIVE,
-            None,
-            None,
-            f"{seeds} of at least {SEEDS} seeds, {SEEDS - seeds} missing: training variance unknown",
-        )
+        reason = f"{seeds} of at least {SEEDS} seeds, {SEEDS - seeds} missing: training variance unknown"
+        return Verdict(INCONCLUSIVE, None, None, reason)
     if known := [difference for difference in differences if difference.known]:
         fields = "; ".join(f"{each.field} is {each.ours} here, {each.theirs} there" for each in known)
         return Verdict(NOT_COMPARABLE, None, None, f"the protocol differs: {fields}{remark}")
@@ -94,41 +90,57 @@ def judge(
     shown = round(difference, 1) or 0.0  # never -0.0
     variance = (pooled_sd if published_sd is None else published_sd) ** 2 / (published_runs or 1)
     error = float(np.sqrt(pooled_sd**2 / seeds + variance))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * error
+    half = float(stdtrit(degrees, (1 + LEVEL) / 2)) * error
     if error == 0:
         reason = f"the difference is {shown:+.1f}, but no seed differs from another, so nothing says how far it may be chance"
         return Verdict(INCONCLUSIVE, difference, None, f"{reason}{remark}")
-    p = float(2 * stats.t.sf(abs(difference) / error, degrees))
+    p = float(2 * stdtr(degrees, -abs(difference) / error))
     if abs(difference) > half:
-        return Verdict(
-            NOT_REPRODUCED,
-            difference,
-            half,
-            f"the difference of {shown:+.1f} is beyond ±{half:.1f} points{remark}",
-            p,
-        )
+        reason = f"the difference of {shown:+.1f} is beyond ±{half:.1f} points{remark}"
+        return Verdict(NOT_REPRODUCED, difference, half, reason, p)
     if half <= width:
         reason = f"the difference of {shown:+.1f} is within ±{half:.1f} points, {width:g} being allowed{remark}"
         return Verdict(REPRODUCED, difference, half, reason, p)
-    reason = f"the interval of ±{half:.1f} points is wider than the {width:g} allowed{remark}"
-    return Verdict(INCONCLUSIVE, difference, half, reason, p)
+    needed = seeds_needed(pooled_sd, degrees / (seeds - 1), variance, width)
+    reason = f"the interval of ±{half:.1f} points is wider than the {width:g} allowed; {_advice(needed, pooled_sd, variance)}"
+    return Verdict(INCONCLUSIVE, difference, half, f"{reason}{remark}", p)
+
+
+def seeds_needed(pooled_sd: float, degrees_per_seed: float, published_variance: float, width: float) -> int | None:
+    """The fewest training seeds, from SEEDS on, with h <= `width`: the verdict is then reproduced or not reproduced.
+
+    Assumes that seeds keep varying by `pooled_sd`, and that every method is trained with each further seed:
+    S seeds give `degrees_per_seed` · (S - 1) degrees of freedom. `published_variance` is s_P², which our seeds do not
+    change. Points, and their squares. None if MOST_SEEDS are not enough.
+    """
+    seeds = np.arange(SEEDS, MOST_SEEDS + 1)
+    quantiles = stdtrit(degrees_per_seed * (seeds - 1), (1 + LEVEL) / 2)
+    enough = seeds[quantiles * np.sqrt(pooled_sd**2 / seeds + published_variance) <= width]
+    return int(enough[0]) if enough.size else None
+
+
+def _advice(needed: int | None, pooled_sd: float, published_variance: float) -> str:
+    if needed is None:
+        own = ndtri((1 + LEVEL) / 2) * np.sqrt(published_variance)
+        return f"{MOST_SEEDS} seeds would not be enough, as ±{own:.1f} are the published number's own"
+    return f"{needed} seeds of every method would narrow it to that, if their standard deviation stays {pooled_sd:.1f}"
 
 
 def after_holm(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The verdicts as one family: a `not reproduced` that Holm's correction does not keep becomes `inconclusive`."""
-    tested = [verdict.p for verdict in verdicts if verdict.p is not None]
+    """The verdicts of one family after Holm's correction (1979) of those that tested a difference.
+
+    "not reproduced" becomes "inconclusive" where the corrected p is above 1 - LEVEL; nothing else changes.
+    """
+    final = list(verdicts)
+    tested = [index for index, verdict in enumerate(verdicts) if verdict.p is not None]
     if not tested:
-        return list(verdicts)
-    corrected = iter(holm(tested))
-    final = []
-    for verdict in verdicts:
-        p = None if verdict.p is None else next(corrected)
+        return final
+    corrected = multipletests([verdicts[index].p for index in tested], method="holm")[1]
+    for index, p in zip(tested, corrected, strict=True):
+        verdict = verdicts[index]
         if verdict.kind == NOT_REPRODUCED and p > 1 - LEVEL:
-            reason = (
-                f"{verdict.reason}, but not after Holm's correction over {len(tested)} headline verdicts (p {p:.2f})"
-            )
-            verdict = verdict._replace(kind=INCONCLUSIVE, reason=reason)
-        final.append(verdict)
+            family = f"Holm's correction over {len(tested)} headline verdicts (p {p:.2f})"
+            final[index] = verdict._replace(kind=INCONCLUSIVE, reason=f"{verdict.reason}, but not after {family}")
     return final
 
 

@@ -1,19 +1,19 @@
-"""Our scores, checked and laid out as [method, seed] tables."""
+"""Our scores, checked: for each measure (avg@32 on aime24) one table with a row a method and a column a training seed."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from stages.files import InputError
-from stages.publications.schema import RELEASED
+from stages.common.files import InputError
+from stages.published.schema import RELEASED
 
 UNTRAINED = -1  # stands for the training seed of a model that has none
-COLUMNS = "method seed benchmark metric k value".split()
+COLUMNS = ["method", "seed", "benchmark", "metric", "k", "value"]
 
 
-class Cell(NamedTuple):
-    """What one number is of."""
+class Measure(NamedTuple):
+    """What a score is of, such as avg@32 on aime24."""
 
     benchmark: str
     metric: str  # avg or pass
@@ -28,12 +28,12 @@ def is_trained(method: str) -> bool:
     return method != "base" and not method.startswith(RELEASED)
 
 
-def tables(scores: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
-    """Cell -> table [method, seed] of points, methods in the order of `scores`, seeds ascending.
+def score_tables(scores: pd.DataFrame) -> dict[Measure, pd.DataFrame]:
+    """Measure -> table [methods, seeds] in points: methods in the order of `scores`, seeds ascending.
 
-    Trained methods must have every seed and every cell that any of them has. Other models must have every cell, and may
-    have no seed (NA); the seeds they lack are NaN in the table. InputError names the method, seed and benchmark of the
-    first row that is NaN, out of 0 to 100, doubled or missing, and a benchmark whose avg has two k.
+    Trained methods must all have the same seeds and measures. Other models must have every measure, and may have no
+    seed (NA); the seeds that they lack are NaN in the table. InputError names the method, seed and benchmark of the
+    first score that is NaN, not in 0 to 100, given twice or missing, and a benchmark whose avg has two k.
     """
     if missing := [name for name in COLUMNS if name not in scores.columns]:
         raise InputError(f"scores: column {', '.join(missing)} is missing")
@@ -55,18 +55,19 @@ def tables(scores: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
     trained = sorted(scores.loc[scores["method"].map(is_trained), "seed"].unique())
     found = {}
     for key, rows in scores.groupby(["benchmark", "metric", "k"], sort=False):
-        cell = Cell(key[0], key[1], int(key[2]))
+        measure = Measure(key[0], key[1], int(key[2]))
         table = rows.pivot(index="method", columns="seed", values="value").reindex(index=methods, columns=seeds)
+        values = table.to_dict("index")
         for method in methods:
             wanted = trained if is_trained(method) else scores.loc[scores["method"] == method, "seed"].unique()
             for seed in wanted:
-                if np.isnan(table.loc[method, seed]):
+                if np.isnan(values[method][seed]):
                     raise InputError(
-                        f"scores: {method} seed {seed} has no {cell}, others have; finish the run or leave it out"
+                        f"scores: {method} seed {seed} has no {measure}, others have; finish the run or leave it out"
                     )
-        found[cell] = table
+        found[measure] = table
     return found
 
 
-def _where(row: tuple) -> str:
+def _where(row: Any) -> str:
     return f"{row.metric}@{row.k} of {row.method} seed {row.seed} on {row.benchmark}"

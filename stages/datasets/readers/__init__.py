@@ -11,14 +11,15 @@ is taken as it is), `"level"`, the keys of a code problem, and
 It raises one of MALFORMED for a row that is not what it should be.
 """
 
+import math
 from collections.abc import Callable
 
+from stages.common.files import InputError
 from stages.datasets.cleaning import Cleaned, Row, clean
 from stages.datasets.fetch import Fetched
 from stages.datasets.readers import code, evalplus, evaluation, training
 from stages.datasets.sources import Source
 from stages.datasets.storage import stored_rows
-from stages.files import InputError
 
 MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, SyntaxError)
 READERS: dict[str, Callable[[Row], Row]] = {
@@ -76,3 +77,8 @@ def _check(row: Row) -> None:
             raise TypeError(f"{field} is {type(row[field]).__name__}, not text")
     if not row["problem"].strip():
         raise ValueError("problem is empty")
+    for field, value in row.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{field} is {value}, no number")
+        if isinstance(value, str):
+            value.encode("utf-8")  # UnicodeEncodeError, a ValueError, for half of a surrogate pair

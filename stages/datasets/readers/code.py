@@ -1,7 +1,7 @@
 """Readers of programming problems: HumanEval and MBPP. The package says what they return.
 
 Their lines also hold `tests`, Python source that raises unless the function `entry_point` is right, and for HumanEval's
-kind `prompt`, the head that a reply may complete. `answer` is the dataset's own solution.
+kind `prompt`, the head that a sample may complete. `answer` is the dataset's own solution.
 """
 
 import ast

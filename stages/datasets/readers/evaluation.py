@@ -1,8 +1,10 @@
 r"""Readers of evaluation sets with short answers; the package says what they return."""
 
-from stages.boxes import last_box
+import re
+
 from stages.datasets.cleaning import Row
 from stages.datasets.readers.training import DAPO_PROMPT, unwrap
+from stages.text.boxed import last_boxed_answer
 
 
 def math500(row: Row) -> Row:
@@ -21,21 +23,24 @@ def aime25(row: Row) -> Row:
 
 def _aime(answer: str) -> Row:
     r"""An answer of the AIME is a whole number from 0 to 999; copies write `033` and `336^\circ`."""
-    number = str(int(answer.removesuffix("^\\circ")))
+    written = re.fullmatch(r"([0-9]{1,3})(?:\^\\circ)?", answer)
+    if not written:
+        raise ValueError(f"AIME gold {answer!r} is no whole number from 0 to 999")
+    number = str(int(written[1]))
     return {"answer": number} if number == answer else {"answer": number, "mended": "gold not a plain integer"}
 
 
 def amc(row: Row) -> Row:
     """Answers are stored as floats, `27.0`."""
     answer = row["answer"]
-    if not isinstance(answer, float) or answer != int(answer):
+    if not isinstance(answer, float) or not answer.is_integer():
         raise ValueError(f"answer {answer!r} is no whole number stored as a float")
     identity = {"id": row["id"]} if "id" in row else {}
     return {**identity, "problem": row["problem"], "answer": str(int(answer)), "mended": "gold written as a float"}
 
 
 def minerva(row: Row) -> Row:
-    return {"id": row["idx"], "problem": row["problem"], "answer": last_box(row["solution"]) or ""}
+    return {"id": row["idx"], "problem": row["problem"], "answer": last_boxed_answer(row["solution"]) or ""}
 
 
 def olympiad(row: Row) -> Row:

@@ -2,8 +2,8 @@ r"""Readers of training sets; the package says what they return."""
 
 import re
 
-from stages.boxes import last_box
 from stages.datasets.cleaning import Row
+from stages.text.boxed import last_boxed_answer
 
 # Chinese problems of DAPO-Math-17k carry a prompt of their own, some in both spellings: “think step by step, give the
 # answer as "Answer: \boxed{<final_answer>}", for multiple choice …”.
@@ -31,7 +31,7 @@ def dapo(row: Row) -> Row:
 def dapo_hub(row: Row) -> Row:
     """The hub's copy: English problems stand in DAPO's prompt, Chinese ones before their own.
 
-    DAPO's prompt asks for "Answer:", which this suite's rewards do not read, so neither variant keeps it; nor the
+    DAPO's prompt asks for "Answer:", which this bench's rewards do not read, so neither variant keeps it; nor the
     Chinese one, which here is the prompt and not a leftover.
     """
     content = row["prompt"][0]["content"]
@@ -52,7 +52,7 @@ def steer_training(row: Row) -> Row:
 def math(row: Row) -> Row:
     r"""The answer is the last `\boxed{}` of the solution: the column `target` lost spaces and whole commands."""
     gold = row["reward_model"]["ground_truth"]
-    read = {"problem": row["prompt"][0]["content"], "answer": last_box(gold["solution"]) or ""}
+    read = {"problem": row["prompt"][0]["content"], "answer": last_boxed_answer(gold["solution"]) or ""}
     if not read["answer"] and (unbraced := UNBRACED_BOX.findall(gold["solution"])):
         read |= {"answer": unbraced[-1], "mended": "box without braces"}
     level = row["level"].removeprefix("Level ")

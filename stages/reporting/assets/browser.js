@@ -1,20 +1,21 @@
-// Every sample: choose benchmark, run and filter, open a problem, read its samples with their verdicts.
+// Every sample: choose benchmark, run and filter, open a problem, read its samples with their grades.
 "use strict";
 (() => {
   const place = document.getElementById("browser");
   if (!place) return;
   const { element } = bench;
   const PAGE = 40; // problems shown at once
-  const VERDICTS = {
-    1: "right", 0: "wrong", n: "no answer", t: "timeout", e: "grader failed",
+  const GRADES = {
+    1: "right", 0: "wrong", n: "no answer", t: "timeout", l: "met a limit", e: "grader failed",
     R: "right; another grader disagrees", W: "wrong; another grader disagrees", N: "no answer; another grader disagrees",
-    T: "timeout; another grader disagrees", E: "grader failed; another grader disagrees",
+    T: "timeout; another grader disagrees", L: "met a limit; another grader disagrees",
+    E: "grader failed; another grader disagrees",
   };
   const FILTERS = {
     all: { title: "all", test: () => true },
     wrong: { title: "with wrong samples", test: (mark) => !"1R".includes(mark) },
     right: { title: "with right samples", test: (mark) => "1R".includes(mark) },
-    disagree: { title: "where graders disagree", test: (mark) => "RWNTE".includes(mark) },
+    disagree: { title: "where graders disagree", test: (mark) => "RWNTLE".includes(mark) },
   };
   const choice = (name, entries) => {
     const list = element("select", { id: `browse-${name}` });
@@ -54,13 +55,13 @@
   }
 
   function page(index, texts, from) {
-    const { k } = index, marks = index.verdicts[run.value], test = FILTERS[filter.value].test;
+    const { k } = index, marks = index.grades[run.value], test = FILTERS[filter.value].test;
     const found = index.problems.map((_, i) => i).filter((i) => [...marks.slice(i * k, i * k + k)].some(test));
     const stored = new Map(texts.rows.map((row) => [row[0] * k + row[1], row]));
     const last = Math.min(from + PAGE, found.length);
     status.textContent =
       `${found.length} of ${index.problems.length} problems` + (filter.value === "all" ? "" : ` ${FILTERS[filter.value].title}`) +
-      (found.length > PAGE ? `, ${from + 1} to ${last} shown` : "") + `. Judged by ${index.grader}` +
+      (found.length > PAGE ? `, ${from + 1} to ${last} shown` : "") + `. Graded by ${index.grader}` +
       (index.alternatives.length ? `, compared with ${index.alternatives.join(", ")}` : "") +
       `. Texts of ${texts.rows.length} of ${texts.total} samples are beside this page.`;
     const parts = found.slice(from, last).map((i) => problem(index, i, marks.slice(i * k, i * k + k), stored, test));
@@ -77,7 +78,7 @@
     const [identity, level, text, answer] = index.problems[i];
     const right = [...marks].filter((mark) => "1R".includes(mark)).length;
     const cells = element("span", { className: "cells", "aria-hidden": "true" });
-    for (const mark of marks) cells.append(element("i", { className: `mark ${"1R".includes(mark) ? "right" : "wrong"}${"RWNTE".includes(mark) ? " disagree" : ""}` }));
+    for (const mark of marks) cells.append(element("i", { className: `mark ${"1R".includes(mark) ? "right" : "wrong"}${"RWNTLE".includes(mark) ? " disagree" : ""}` }));
     const count = element("span", { className: "count" }, ` ${right} of ${index.k} right`);
     const head = element("summary", {}, element("code", {}, identity), level === null ? "" : ` level ${level}`, count, cells);
     const details = element("details", {}, head);
@@ -93,11 +94,11 @@
 
   function sample(mark, repeat, row, identity) {
     const kind = "1R".includes(mark) ? "right" : "wrong";
-    const head = element("p", { className: `verdict ${kind}` }, `Sample ${repeat + 1}: ${VERDICTS[mark]}`);
+    const head = element("p", { className: `grade ${kind}` }, `Sample ${repeat + 1}: ${GRADES[mark]}`);
     const article = element("article", {}, head);
     if (!row) {
       const file = `results/${bench.page.profile}/samples/${run.value}/${benchmark.value}.jsonl`;
-      article.append(element("p", {}, "Its text is beyond the cap; it is in ", element("code", {}, file), ` (id ${identity}, repeat ${repeat}).`));
+      article.append(element("p", {}, "Its text is not beside this page; it is in ", element("code", {}, file), ` (id ${identity}, repeat ${repeat}).`));
       return article;
     }
     const [, , text, extracted, tokens, stop, judged] = row;

@@ -36,7 +36,7 @@
 
   function markdown(table) {
     const { head, rows, left } = grid(table);
-    const line = (cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+    const line = (cells) => `| ${cells.map((cell) => cell.replace(/(\\*)\|/g, "$1$1\\|")).join(" | ")} |`;
     const rule = left.map((word) => (word ? "---" : "---:"));
     const fill = (row) => (row.group ? [`**${row.cells[0]}**`, ...head.slice(1).map(() => "")] : row.cells);
     return [line(head), line(rule), ...rows.map((row) => line(fill(row)))].join("\n") + "\n";

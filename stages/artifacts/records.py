@@ -1,0 +1,48 @@
+"""`versions.json` beside a model and beside its samples: the packages that made them, and what else identifies them."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.common.files import InputError, write_json
+from stages.common.validation import first_problem
+
+FILE = "versions.json"
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    packages: dict[str, str]  # name -> version
+
+    @classmethod
+    def read(cls, folder: Path, stage: str, run: str) -> Self:
+        """The record in `folder`; InputError names the `stage` to run for `run` when there is none or it is malformed."""
+        path = folder / FILE
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{path} is missing: run stage {stage} for {run} (dvc repro does)")
+        except ValidationError as error:
+            raise InputError(f"{path}: {first_problem(error, cls)}: run stage {stage} for {run}")
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / FILE, self.model_dump())
+
+
+class TrainingRecord(Record):
+    """`seed`: that of all generators. `prompts`: how many were trained on, and how many were too long for it."""
+
+    seed: int
+    prompts: int
+    prompts_too_long: int
+
+
+class SamplingRecord(Record):
+    """`protocol`: name of the effective protocol and a sha256 of what of it decides a sample. `model_sha256`: of the
+    folder that was served.
+    """
+
+    protocol: str
+    model_sha256: str

@@ -1,0 +1,107 @@
+"""`steps.jsonl`: one line a training step, the same bytes for the same seed.
+
+A line holds columns of `COLUMNS` and, under names that begin with `OWN`, what the method logs of itself. A name is spelt
+here as in the loss that logs it, in the line, in the report's tables and in its figures.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stages.common.files import InputError, read_jsonl
+
+OWN = "method_"  # begins the name of every number that a method logs of itself
+
+
+class Column(NamedTuple):
+    label: str
+    unit: str  # empty for a number without one
+    meaning: str
+    always: bool = True  # False: absent where there is nothing to measure
+
+    @property
+    def title(self) -> str:
+        """The label and, where there is one, the unit."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+
+NATS, TOKENS, SHARE, GROUPS = "nats a token", "tokens", "share of tokens", "share of groups"
+COLUMNS = {
+    "step": Column("step", "", "number of the step, from 1"),
+    # on the old policy, over the step's responses
+    "entropy": Column("entropy", NATS, "exact entropy of the next-token distribution, mean over tokens"),
+    "reward": Column("reward", "mean over responses", "reward of a response, as the data set's rule gives it"),
+    "correct": Column("right responses", "share of responses", "responses with a right answer"),
+    "response_length": Column("response length", TOKENS, "mean over responses"),
+    "all_correct_groups": Column("all right", GROUPS, "prompts to which every response is right"),
+    "all_wrong_groups": Column("all wrong", GROUPS, "prompts to which every response is wrong"),
+    "log_prob_correct": Column(
+        "log-probability, right responses", NATS, "mean over the tokens of right responses", always=False
+    ),
+    "log_prob_incorrect": Column(
+        "log-probability, wrong responses", NATS, "mean over the tokens of wrong responses", always=False
+    ),
+    # where the tokenizer makes classes countable (the laboratory's)
+    "entropy_style": Column(
+        "entropy, first token (style)", NATS, "mean over the responses' first tokens", always=False
+    ),
+    "entropy_connector": Column("entropy, connectors", NATS, "mean over tokens that join two parts", always=False),
+    "entropy_digit": Column("entropy, digits", NATS, "mean over digits", always=False),
+    "entropy_other": Column("entropy, other", NATS, "mean over all other tokens", always=False),
+    "styles_per_group": Column(
+        "distinct styles in a group", "", "different first tokens of the responses to one prompt", always=False
+    ),
+    "dropped_groups": Column(
+        "dropped groups", "prompts", "sampled and not trained on, with dynamic sampling", always=False
+    ),
+    # in the update, means over the step's mini-batches
+    "clip_fraction_high": Column("clipped above, A > 0", SHARE, "no gradient because the ratio is above 1 + ε_high"),
+    "clip_fraction_low": Column("clipped below, A < 0", SHARE, "no gradient because the ratio is below 1 − ε_low"),
+    "kl": Column("ln π_old − ln π", NATS, "mean over tokens: the k1 estimate of the KL from the old policy"),
+    "kept_fraction": Column("tokens that count", SHARE, "tokens that the method's mask keeps"),
+    "gradient_norm": Column("gradient norm", "", "before clipping"),
+    "learning_rate": Column("learning rate", "", "of the step's last update"),
+    "rollout_probability_difference": Column(
+        "trainer against engine", "probability", "largest difference of a token's probability between the two"
+    ),
+}
+
+
+def line_of(values: Mapping[str, Any]) -> dict[str, int | float]:
+    """The line of a step: `values` in the order of `COLUMNS`, then the method's own by name.
+
+    ValueError where a name has no column, one that is always there is missing, or a value is no finite number.
+    """
+    own = sorted(name for name in values if name.startswith(OWN))
+    if unknown := [name for name in values if name not in COLUMNS and name not in own]:
+        raise ValueError(f"{unknown[0]} is no column of steps.jsonl; a method's own begin with {OWN}")
+    if missing := [name for name, column in COLUMNS.items() if column.always and name not in values]:
+        raise ValueError(f"{missing[0]} is missing")
+    line = {name: values[name] for name in [*(name for name in COLUMNS if name in values), *own]}
+    for name, value in line.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, not a finite number")
+    return line
+
+
+def read_steps(path: Path, steps: int) -> list[dict[str, int | float]]:
+    """The lines of the steps 1 to `steps`; InputError says what is wrong with the file. The caller says what to run."""
+    lines = list(read_jsonl(path))
+    if [line.get("step") for line in lines] != list(range(1, steps + 1)):
+        raise InputError(f"{path} does not hold the steps 1 to {steps}, each once and in order")
+    for number, line in enumerate(lines, 1):
+        try:
+            line_of(line)
+        except ValueError as error:
+            raise InputError(f"{path} line {number}: {error}")
+    return lines
+
+
+def last_step(path: Path) -> dict[str, Any] | None:
+    """The last whole line of a log that is still being written; None before its first."""
+    if not path.exists():
+        return None
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    return json.loads(lines[-1]) if lines else None

@@ -1,0 +1,49 @@
+"""The bench's own section of verl's configuration: what trainer and workers are told beside verl's settings.
+
+It travels as `actor_rollout_ref.bench`, because `actor_rollout_ref` is the only section that verl gives its workers.
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+SECTION = "bench"
+RUN_BEGINS = "bench: run begins:"  # the trainer prints it before a run's name; session.py looks for it
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class BenchRun(Record):
+    """One of the runs that a session trains, one after the other."""
+
+    name: str
+    method: str
+    method_settings: dict[str, Any] = Field(description="complete")
+    seed: int = Field(description="of all generators")
+    reference: bool = Field(description="whether log-probs of the reference policy are computed")
+    work: Path = Field(strict=False, description="folder of the run's checkpoints and logs")
+    settings: dict[str, Any] = Field(
+        description="verl's settings that this run decides and another may decide otherwise"
+    )
+
+
+class BenchConfig(Record):
+    """`shared`: the session can go from one run to the next, for which every worker keeps a copy of the first weights."""
+
+    runs: list[BenchRun] = Field(min_length=1)
+    shared: bool
+    max_response_tokens: PositiveInt
+    threads: PositiveInt = Field(description="that an actor worker computes with")
+
+    def section(self) -> dict[str, Any]:
+        """The settings of `actor_rollout_ref` that carry it."""
+        return {SECTION: self.model_dump(mode="json")}
+
+    @classmethod
+    def of(cls, actor_rollout_ref: DictConfig) -> Self:
+        """The record that `section` put there."""
+        return cls.model_validate(OmegaConf.to_container(actor_rollout_ref[SECTION]))

@@ -1,0 +1,143 @@
+"""What a training on a few cores does otherwise than one on GPUs: fewer processes, which start side by side.
+
+On two cores a start is imports: each process that knows verl takes as long for them as several steps of a small model. verl
+samples in processes of their own and asks another one which server to use, so that a thousand long responses wait for no
+Python; a hundred short ones are sampled by this process, which has nothing else to do meanwhile. And verl starts the engine
+when the actor stands, since the two share a GPU's memory; here they start at once.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, Self
+
+import hydra
+import ray
+from omegaconf import DictConfig
+from tensordict import TensorDict
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase, DictConfigWrap, ToolListWrap, _agent_loop_registry
+from verl.single_controller.base.decorator import Dispatch, register
+from verl.trainer.ppo.v1 import register_trainer
+from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
+from verl.workers.rollout.llm_server import LLMServerClient
+from verl.workers.rollout.router import GlobalRequestLoadBalancer
+from verl.workers.rollout.vllm_rollout import vllm_async_server  # noqa: F401  (verl would, while all else waits for it)
+
+from stages.backend.trainer import BenchTrainer
+from stages.backend.worker import MethodWorker
+
+VerlAgentLoopWorker = AgentLoopWorkerTQ.__ray_metadata__.modified_class  # what verl makes a Ray actor of
+POLL_SECONDS = 0.1
+
+
+class LocalWorker(MethodWorker):
+    """`init_model` leaves the model to `load`: while it loads, Ray's actor answers nobody, and the engine asks it."""
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def init_model(self) -> None:
+        pass
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def load(self) -> None:
+        super().init_model()
+
+
+@register_trainer("bench_local")
+class LocalTrainer(BenchTrainer):
+    worker_class: ClassVar[type[MethodWorker]] = LocalWorker
+
+    def _setup(self) -> None:
+        """verl's, during which the actor loads its model as soon as the engine starts."""
+        ended = threading.Event()
+        with ThreadPoolExecutor(1) as beside:
+            loaded = beside.submit(self._load_beside_engine, ended)
+            try:
+                super()._setup()
+            finally:
+                ended.set()
+            loaded.result()
+        ray.kill(self.llm_server_manager.global_load_balancer)  # `LocalClient` has one in this process
+
+    def _load_beside_engine(self, ended: threading.Event) -> None:
+        """Waits until the engine's process is asked for: before, it asks the actor where that runs."""
+        while not any("server" in name for name in ray.util.list_named_actors()):
+            if ended.wait(POLL_SECONDS):
+                return
+        self.actor_rollout_wg.load()
+
+    def get_llm_client(self) -> LLMServerClient:
+        manager = self.llm_server_manager
+        return LocalClient(self.config, dict(zip(manager.server_addresses, manager.server_handles, strict=True)))
+
+
+class LocalClient(LLMServerClient):
+    """verl's, with verl's balancer of `servers` (address -> Ray's handle) in it, where verl has it in another process."""
+
+    def __init__(self, config: DictConfig, servers: dict[str, Any]):
+        super().__init__(config)
+        self._balancer = GlobalRequestLoadBalancer(servers)
+
+    async def _acquire_server(self, request_id: str, **extra: Any) -> tuple[str, Any]:
+        return self._balancer.acquire_server(request_id)
+
+    def _release_server(self, server_id: str, request_id: str | None = None) -> None:
+        self._balancer.release_server(server_id, request_id)
+
+
+class LocalAgentLoopManager:
+    """verl's manager, as far as its trainer uses it: `generate_sequences` returns when the prompts are taken on."""
+
+    def __init__(self, **kwargs: Any):
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="agent-loop", daemon=True).start()
+        self._worker = self._run(self._make_worker(kwargs))
+
+    @classmethod
+    def create(cls, **kwargs: Any) -> Self:
+        return cls(**kwargs)
+
+    def generate_sequences(self, prompts: TensorDict) -> None:
+        """Samples `prompts` in the background; the responses go into verl's queue."""
+        self._run(self._worker.generate_sequences(prompts))
+
+    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _make_worker(self, kwargs: dict[str, Any]) -> "LocalAgentLoopWorker":
+        return LocalAgentLoopWorker(**kwargs)  # in the loop that it samples in
+
+
+class LocalAgentLoopWorker(VerlAgentLoopWorker):  # type: ignore[misc, valid-type]
+    """verl's worker with one agent loop of a kind for all responses, where verl makes one for each."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._agent_loops: dict[str, AgentLoopBase] = {}
+
+    async def _run_agent_loop(
+        self,
+        sampling_params: dict[str, Any],
+        trajectory: dict[str, Any],
+        *,
+        agent_name: str,
+        trace: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if agent_name not in self._agent_loops:
+            self._agent_loops[agent_name] = self._agent_loop(agent_name)
+        output = await self._agent_loops[agent_name].run(sampling_params, **kwargs)
+        await self._agent_loop_postprocess(output, trajectory["validate"], **kwargs)
+
+    def _agent_loop(self, agent_name: str) -> AgentLoopBase:
+        return hydra.utils.instantiate(
+            config=_agent_loop_registry[agent_name],
+            trainer_config=DictConfigWrap(config=self.config),
+            server_manager=self.llm_client,
+            tokenizer=self.tokenizer,
+            processor=self.processor,
+            hf_model_type=self.hf_model_type,
+            dataset_cls=self.dataset_cls,
+            data_config=DictConfigWrap(self.config.data),
+            tools=ToolListWrap(self.tools),
+        )

@@ -1,0 +1,107 @@
+"""A training session: one process that trains one or more runs, one after the other, and what it tells of each.
+
+Its output is `session.log` in the work folder of the first run; the lines from the start of a run to that of the next are
+also in that run's own `verl.log`. A run leaves `failed.json` there when it fails.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from stages.artifacts.steps import last_step
+from stages.backend.bench_config import RUN_BEGINS
+from stages.backend.config import session_settings
+from stages.backend.environment import environment
+from stages.common.files import read_json, write_json
+from stages.common.supervise import ProcessFailed, last_lines, supervised, wait
+from stages.profile.plans.train import TrainPlan
+
+PATIENCE = 900.0  # seconds without a new step or log line; a step of a 7B model takes minutes
+
+
+class Run(NamedTuple):
+    """A run and the folder for its checkpoints and logs."""
+
+    plan: TrainPlan
+    work: Path
+
+    @property
+    def steps(self) -> Path:
+        return self.work / "steps.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.work / "verl.log"
+
+    def is_done(self) -> bool:
+        last = last_step(self.steps)
+        steps = self.plan.train.steps
+        return last is not None and last["step"] == steps and self.checkpoint(steps).exists()
+
+    def checkpoint(self, step: int) -> Path:
+        return self.work / "checkpoints" / f"global_step_{step}"
+
+    def failure(self) -> str | None:
+        """Why the last session could not train the run."""
+        path = self.work / "failed.json"
+        return f"failed: {read_json(path)['reason']}; {last_lines(self.log)}" if path.exists() else None
+
+
+def train(runs: list[Run], data: Path, model: Path, progress: Callable[[], object]) -> dict[str, str]:
+    """Trains what is not done of `runs`; run -> reason for those that failed.
+
+    A session that ends before its time has failed in the run that it was at. Another one trains those after it.
+    `progress()` is called twice a second. ProcessFailed when a session ends before any run has begun.
+    """
+    failed: dict[str, str] = {}
+    while left := [run for run in runs if run.plan.run not in failed and not run.is_done()]:
+        for run in left:
+            run.work.mkdir(parents=True, exist_ok=True)
+            (run.work / "failed.json").unlink(missing_ok=True)
+        log = RunLogs(left)
+        write_json(left[0].work / "launch.json", session_settings(list(left), data.resolve(), model.resolve()))
+        command = [sys.executable, "-m", "stages.backend.main", str(left[0].work / "launch.json")]
+        marks = [f"train/{run.work}" for run in left]
+
+        def follow(log: "RunLogs" = log) -> object:
+            log.follow()
+            return progress()
+
+        try:
+            with supervised(command, environment(left[0].plan.backend), log.path, *marks) as process:
+                wait(process, log.path, PATIENCE, follow)
+        except ProcessFailed as error:
+            if log.current is None:
+                raise
+            if not log.current.is_done():
+                failed[log.current.plan.run] = str(error)
+        else:
+            failed |= {run.plan.run: "ended before its last step" for run in left if not run.is_done()}
+        failed |= {run.plan.run: reason for run in left if (reason := run.failure())}
+    return failed
+
+
+class RunLogs:
+    """Copies the lines of a session's log to the runs that they are about."""
+
+    def __init__(self, runs: list[Run]):
+        self.path = runs[0].work / "session.log"
+        self.current: Run | None = None
+        self._runs = {run.plan.run: run for run in runs}
+        self._read = self.path.stat().st_size if self.path.exists() else 0
+
+    def follow(self) -> None:
+        """Copies what was written since the last call, whole lines only."""
+        with self.path.open("rb") as stream:
+            stream.seek(self._read)
+            new = stream.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read += len(whole)
+        begins = RUN_BEGINS.encode()
+        for line in whole.splitlines(keepends=True):
+            if begins in line:
+                self.current = self._runs[line.partition(begins)[2].decode().strip()]
+            if self.current:
+                with self.current.log.open("ab") as stream:
+                    stream.write(line)

@@ -1,0 +1,40 @@
+"""What pydantic found wrong, as one line for a person."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+
+def first_problem(error: ValidationError, schema: type[BaseModel] | None = None, within: str = "") -> str:
+    """The problem that a person should mend first: `field: reason, not <what was given>`.
+
+    A misspelt field is also a missing one, so an unknown name comes before all else. `schema` is what was validated
+    against: with it, a message on an unknown or a missing name lists those that are known where it stands. `within` names what was validated: its fields are told below that name.
+    """
+    problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    field = ".".join(map(str, [*filter(None, [within]), *problem["loc"]]))
+    if problem["type"] == "value_error":  # a sentence of our own, raised by a validator
+        sentence = str(problem["ctx"]["error"])
+        return f"{field}: {sentence}" if field else sentence
+    known = "" if schema is None else f"; known here are {', '.join(_fields_at(schema, problem['loc'][:-1]))}"
+    if problem["type"] == "extra_forbidden":
+        return f"{field} is no setting{known}"
+    if problem["type"] == "missing":
+        return f"{field} is missing{known}"
+    reason = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{field}: {reason}, not {problem['input']!r}" if field else f"{reason}, not {problem['input']!r}"
+
+
+def _fields_at(schema: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The fields of the model that stands at `place` below `schema`; keys of dicts and positions of lists are passed."""
+    known = schema
+    for part in place:
+        if part in known.model_fields:
+            known = _model_in(known.model_fields[str(part)].annotation) or known
+    return list(known.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)

@@ -1,0 +1,112 @@
+"""The schema of `params.yaml` and of the profiles, checked whole before anything expensive starts."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from stages.common.files import InputError
+from stages.common.validation import first_problem
+from stages.common.yaml_reader import read_yaml
+from stages.methods import METHODS, build
+from stages.profile.effective_protocol import check_evaluation
+from stages.profile.sections.backend import Backend
+from stages.profile.sections.base import Section
+from stages.profile.sections.data import Data
+from stages.profile.sections.evaluation import Evaluation
+from stages.profile.sections.model import Model
+from stages.profile.sections.published import Published
+from stages.profile.sections.released import Released
+from stages.profile.sections.train import Train
+from stages.text.prompts import PROMPTS
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Params(Section):
+    profile: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    bench_seed: Seed
+    seeds: list[Seed] = Field(min_length=1)
+    methods: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(min_length=1)
+    method_settings: dict[str, dict[str, Any]] = Field(
+        {}, description="what differs from a method's defaults; under a name of your own, `method` says which it runs"
+    )
+    backend: Backend
+    data: Data
+    model: Model
+    train: Train
+    evaluation: Evaluation
+    published: Published | None = None
+    models: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Released] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Params":
+        for field in ("seeds", "methods"):
+            values = getattr(self, field)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{field}: {values} repeats an entry; every run is declared once")
+        if self.train.dataset not in [*self.data.training, *self.data.subsets]:
+            known = f"data.training {self.data.training}"
+            known += f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
+            raise ValueError(f"train.dataset: {self.train.dataset!r} is not in {known}")
+        for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
+            if template is not None and template not in PROMPTS:
+                raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")
+        benchmarks = check_evaluation(self.evaluation, self.data.prompt, len(self.seeds))
+        for name in self.models:
+            if name == "base" or re.fullmatch(f"(?:{'|'.join({*METHODS, *self.methods})})(?:-[0-9]+)?", name):
+                raise ValueError(
+                    f"models: {name!r} is the name of a run or method; choose another, such as released-{name}"
+                )
+        if "base" in self.methods:
+            raise ValueError("methods: 'base' is the untrained model, which is always evaluated; choose another name")
+        if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
+            raise ValueError("data.lab: missing, but a laboratory data set is named")
+        for name in self.published.rows if self.published else ():
+            if name not in self.methods:
+                raise ValueError(f"published.rows.{name}: no such run; methods are {', '.join(self.methods)}")
+        laboratory = self.data.lab or self.model.source == "lab" or self.evaluation.protocol == "laboratory"
+        if self.published and laboratory:
+            raise ValueError(
+                "published: results of the laboratory are never compared with published numbers; remove it"
+            )
+        return self
+
+    def method_of(self, name: str) -> tuple[str, dict[str, Any]]:
+        """The method that `name` of `methods` or `method_settings` stands for, and its settings over the defaults.
+
+        A name is a method's own, or one that `method_settings.<name>.method` makes a further run of a method. InputError
+        where a method's own name is given to another one, or a setting is unknown or wrong.
+        """
+        settings = dict(self.method_settings.get(name, {}))
+        method = str(settings.pop("method", name))
+        if name in METHODS and method != name:
+            raise InputError(
+                f"method_settings.{name}.method: {name} is a method itself; choose another name for a run of {method}"
+            )
+        return method, build(method, settings, called=name).settings.model_dump()
+
+
+def load(path: Path) -> Params:
+    """The checked parameters; InputError names the first wrong field, what was given and what is expected."""
+    try:
+        content = read_yaml(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; copy one of profiles/ there")
+    try:
+        params = Params.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error, Params)}")
+    for name in dict.fromkeys([*params.method_settings, *params.methods]):
+        _check_lengths(name, params.method_of(name)[1], params.train.max_response_tokens)
+    return params
+
+
+def _check_lengths(name: str, settings: dict[str, Any], longest: int) -> None:
+    """Punishing responses beyond the longest that can be would silently do nothing."""
+    if settings.get("overlong_shaping") and settings["overlong_length"] > longest:
+        raise InputError(
+            f"method_settings.{name}.overlong_length: {settings['overlong_length']} tokens, but train.max_response_tokens "
+            f"is {longest}; set it and overlong_buffer to this run's lengths, or overlong_shaping: false"
+        )

@@ -1,0 +1,43 @@
+"""The plan of stage report."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import PositiveInt
+
+from stages.common.files import InputError
+from stages.profile.plans.base import Plan
+from stages.profile.sections.backend import Backend
+from stages.profile.sections.published import Published
+from stages.profile.sections.train import Train
+from stages.protocols.differences import Difference
+from stages.protocols.effective import EffectiveProtocol
+
+
+class ReportPlan(Plan):
+    """`method_of`: name under `methods` -> method. `method_settings`: run -> its complete settings. `benchmarks`: name ->
+    samples a problem. `released`: evaluated models that others trained. `protocol`: the effective one, in which nothing is
+    unknown; `protocol_overrides`: where it is not the one that the profile names.
+    """
+
+    profile: str
+    methods: list[str]
+    method_of: dict[str, str]
+    seeds: list[int]
+    runs: list[str]
+    method_settings: dict[str, dict[str, Any]]
+    benchmarks: dict[str, PositiveInt]
+    protocol: EffectiveProtocol
+    protocol_overrides: list[Difference]
+    released: list[str]
+    train: Train
+    backend: Backend
+    published: Published | None
+
+    @classmethod
+    def read_of(cls, profile: str, path: Path) -> Self:
+        """The plan in `path`; InputError when it is another profile's, or none."""
+        plan = cls.read(path)
+        if plan.profile != profile:
+            raise InputError(f"{path} is of profile {plan.profile}, not {profile}: run stage resolve again")
+        return plan

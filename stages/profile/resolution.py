@@ -1,0 +1,124 @@
+"""What each stage and run of a profile is given. Pure, but for the files whose fingerprints it takes."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.benchmarks import find
+from stages.common.files import sha256
+from stages.profile.effective_protocol import benchmark_settings, effective_protocol, overrides
+from stages.profile.fingerprint import fingerprint
+from stages.profile.params import Params
+from stages.profile.plans.base import Plan
+from stages.profile.plans.grade import GradePlan
+from stages.profile.plans.model import ModelPlan
+from stages.profile.plans.prepare import PreparePlan
+from stages.profile.plans.report import ReportPlan
+from stages.profile.plans.sample import SamplePlan
+from stages.profile.plans.subset import SubsetPlan
+from stages.profile.plans.train import TrainPlan
+from stages.profile.sections.model import Model
+from stages.protocols.record import SAMPLING
+
+TRAINING_LOCK = {"cpu": Path("locks/train.lock"), "cuda": Path("locks/gpu.lock")}
+EVALUATION_LOCK = Path("locks/eval.lock")
+
+
+def plans(params: Params) -> dict[str, Plan]:
+    """Path below the profile's plan folder, without `.json` -> plan."""
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    training_lock, evaluation_lock = sha256(TRAINING_LOCK[params.backend.platform]), sha256(EVALUATION_LOCK)
+
+    def common(stage: str, lock: str = training_lock) -> dict[str, Any]:
+        return {"bench_seed": params.bench_seed, "code": fingerprint([f"stages.{stage}"]), "environment": lock}
+
+    written: dict[str, Plan] = {
+        "prepare": PreparePlan(
+            **common("prepare"),
+            training=params.data.training,
+            variant=params.data.variant,
+            prompt=params.data.prompt,
+            benchmarks=list(protocol.samples),
+            benchmark_sources={name: find(name).source for name in protocol.samples},
+            benchmark_settings=benchmark_settings(params.evaluation, protocol),
+            lab=params.data.lab,
+        ),
+        "subset": SubsetPlan(
+            **common("subset"),
+            subsets=params.data.subsets,
+            dtype=params.backend.dtype,
+            platform=params.backend.platform,
+            threads=params.backend.threads,
+        ),
+        "model": ModelPlan(**common("model"), model=params.model, dtype=params.backend.dtype),
+        "sample": SamplePlan(
+            **common("sample"),
+            protocol=protocol.asked_by,
+            samples=protocol.samples,
+            prompts=protocol.prompts,
+            **{name: getattr(protocol, name) for name in SAMPLING},
+            context_length=params.train.max_prompt_tokens + protocol.max_tokens,
+            concurrency=params.evaluation.concurrency,
+            backend=params.backend,
+            evaluation_environment=evaluation_lock,
+        ),
+        "grade": GradePlan(
+            **common("grade", evaluation_lock),
+            samples=protocol.samples,
+            graders=protocol.graders,
+            alternatives=params.evaluation.also_graded_by,
+            limits={name: find(name).limits for name in protocol.samples if find(name).limits},
+        ),
+        "report": report_plan(params),
+    }
+    for name, released in params.models.items():
+        place = Model(source=released.source, name=released.hub or released.folder, revision=released.revision)
+        written[f"models/{name}"] = ModelPlan(**common("model"), model=place, dtype=params.backend.dtype)
+    for name in params.methods:
+        written |= {f"train/{name}-{seed}": training_plan(params, name, seed) for seed in params.seeds}
+    return written
+
+
+def report_plan(params: Params) -> ReportPlan:
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    methods = {name: params.method_of(name) for name in params.methods}
+    runs = {f"{name}-{seed}": name for name in params.methods for seed in params.seeds}
+    return ReportPlan(
+        bench_seed=params.bench_seed,
+        code=fingerprint(["stages.report"]),
+        environment=sha256(TRAINING_LOCK[params.backend.platform]),
+        profile=params.profile,
+        methods=params.methods,
+        method_of={name: method for name, (method, _) in methods.items()},
+        seeds=params.seeds,
+        runs=list(runs),
+        method_settings={run: methods[name][1] for run, name in runs.items()},
+        benchmarks=protocol.samples,
+        protocol=protocol,
+        protocol_overrides=overrides(params.evaluation, protocol),
+        released=list(params.models),
+        train=params.train,
+        backend=params.backend,
+        published=params.published,
+    )
+
+
+def training_plan(params: Params, name: str, seed: int) -> TrainPlan:
+    """The plan of one training run: `name` is one of `methods`."""
+    method, settings = params.method_of(name)
+    return TrainPlan(
+        bench_seed=params.bench_seed,
+        code=fingerprint(["stages.train", f"stages.methods.{method}"]),
+        environment=sha256(TRAINING_LOCK[params.backend.platform]),
+        run=f"{name}-{seed}",
+        seed=derive_seed(params.bench_seed, seed),
+        method=method,
+        method_settings=settings,
+        train=params.train,
+        training_folder="subsets" if params.train.dataset in params.data.subsets else "data/train",
+        backend=params.backend,
+    )
+
+
+def derive_seed(bench_seed: int, seed: int) -> int:
+    """The seed of a run: every generator of a training run is given this one number."""
+    return (bench_seed * 1_000_003 + seed) % 2**31

@@ -1,0 +1,37 @@
+"""Section `model`: where the base model comes from."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from stages.profile.sections.base import Section
+
+
+class Model(Section):
+    """Where the base model comes from: `lab` (weights shipped or rebuilt), `package`, `hub` or `folder`."""
+
+    source: Literal["lab", "package", "hub", "folder"]
+    name: str = Field("", description="hub id, package or folder")
+    revision: str = Field("", description="hub commit")
+    rebuild: bool = Field(False, description="lab: repeat the warm start instead of taking the shipped weights")
+    warm_start_steps: PositiveInt = 5000
+    max_position_embeddings: PositiveInt | None = Field(
+        None, description="tokens the model is allowed to hold, where its own config.json allows fewer"
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> "Model":
+        if self.source != "lab" and not self.name:
+            raise ValueError(f"name is missing: source {self.source} needs one")
+        check_place("name", self.source, self.name, self.revision)
+        return self
+
+
+def check_place(field: str, source: str, name: str, revision: str) -> None:
+    """ValueError where a hub model has no full commit, or a folder holds no model; `field` is what names the folder."""
+    if source == "hub" and not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise ValueError("revision must be a full commit of 40 hex digits: a branch moves")
+    if source == "folder" and not (Path(name) / "config.json").is_file():
+        raise ValueError(f"{field}: no model in folder {name} (config.json is missing); give an existing HF folder")

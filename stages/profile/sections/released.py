@@ -1,0 +1,27 @@
+"""Section `models.<name>`: a model that others trained."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from stages.profile.sections.base import Section
+from stages.profile.sections.model import check_place
+
+
+class Released(Section):
+    """A checkpoint that others trained: evaluated like a run of this bench, never trained."""
+
+    hub: str = ""
+    revision: str = Field("", description="hub commit")
+    folder: str = ""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Released":
+        if bool(self.hub) == bool(self.folder):
+            raise ValueError("give either hub with revision, or folder")
+        check_place("folder", self.source, self.folder, self.revision)
+        return self
+
+    @property
+    def source(self) -> Literal["hub", "folder"]:
+        return "hub" if self.hub else "folder"

@@ -1,0 +1,26 @@
+"""Section `data.subsets.<name>`: part of a training set."""
+
+from typing import Literal
+
+from pydantic import NonNegativeInt, model_validator
+
+from stages.profile.sections.base import Section
+
+
+class Subset(Section):
+    """Part of a training set: `prompts` of it at random, or the `largest` of its `clusters`. 0: not given."""
+
+    of: str
+    by: Literal["random", "clusters"]
+    prompts: NonNegativeInt = 0
+    clusters: NonNegativeInt = 0
+    largest: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _sized(self) -> "Subset":
+        wanted = {"random": ["prompts"], "clusters": ["clusters", "largest"]}[self.by]
+        if wanted != [name for name in ("prompts", "clusters", "largest") if getattr(self, name)]:
+            raise ValueError(f"by {self.by} takes {' and '.join(wanted)}, and nothing else")
+        if self.by == "clusters" and self.largest > self.clusters:
+            raise ValueError(f"largest ({self.largest}) cannot be more than clusters ({self.clusters})")
+        return self

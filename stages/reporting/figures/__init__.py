@@ -1,0 +1,1 @@
+"""Tables -> figures, for the page and for papers."""

@@ -1,0 +1,67 @@
+"""What figures draw, as tables: rounded to five digits, so that the page stays small and its bytes the same."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from stages.artifacts.steps import OWN
+from stages.reporting.figures.progress import PROGRESS
+from stages.reporting.inputs.results import Results
+from stages.reporting.tables.comparison import Comparison
+from stages.reporting.tables.gains import REFERENCE
+from stages.reporting.tables.steps import with_gap
+
+
+def drawn_data(
+    results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None
+) -> dict[str, pd.DataFrame]:
+    """Name -> rows. `tables`: those of `stages.report.measure`. GRPO comes first, so that the others are drawn over it."""
+    scores, gains, prices = tables["scores_by_method"], tables["gains"], tables["prices"]
+    ends = ["value", "low", "high"]
+    percent = scores[["method", "benchmark", "metric", "k"]].assign(**{name: 100 * scores[name] for name in ends})
+    found = {
+        "steps": _steps(results),
+        "scores": percent.assign(lowest_value=percent["low"], highest_value=percent["high"]),
+        "gains": gains[["method", "benchmark"]].assign(**{name: 100 * gains[name] for name in ends}),
+        "prices": prices[["method", "entropy", "score", "distinct_1_to_5"]].assign(score=100 * prices["score"]),
+    }
+    if compared is not None:
+        found["verdicts"] = _headline(compared.verdicts)
+    order = {name: place for place, name in enumerate([REFERENCE, *results.models])}
+    return {
+        name: table.sort_values("method", key=lambda column: column.map(order), kind="stable").map(_rounded)
+        for name, table in found.items()
+    }
+
+
+def _steps(results: Results) -> pd.DataFrame:
+    """A row a method and step: means over seeds, and the lowest and highest of them."""
+    steps = with_gap(results.steps)
+    drawn = [name for names in PROGRESS.values() for name in names if name in steps]
+    drawn += [name for name in steps if name.startswith(OWN)]
+    grouped = steps.groupby(["method", "step"], sort=False)[drawn]
+    ends = grouped.min().add_prefix("lowest_").join(grouped.max().add_prefix("highest_"))
+    return grouped.mean().join(ends).reset_index()
+
+
+def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The headline's differences with their half widths, a row each that was judged; `method` names the row."""
+    rows = verdicts[verdicts["headline"] & verdicts["half_width"].notna()]
+    short = pd.Series(
+        [
+            f"{row.run}: {'gain, ' * row.quantity.startswith('gain')}"
+            f"{'average' if row.quantity.endswith('average') else row.benchmark} ({row.paper})"
+            for row in rows.itertuples()
+        ],
+        index=rows.index,
+        dtype=object,
+    )
+    names = short.where(~short.duplicated(keep=False), short + ", " + rows["table"] + ", " + rows["benchmark"])
+    difference, half = rows["difference"], rows["half_width"]
+    ends = {"low": difference - half, "high": difference + half}
+    return pd.DataFrame({"method": names, "value": difference, **ends, "verdict": rows["kind"]})
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.5g}") if isinstance(value, float) and math.isfinite(value) else value

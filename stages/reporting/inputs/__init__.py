@@ -1,0 +1,1 @@
+"""The declared runs' files, read and checked."""

@@ -1,0 +1,148 @@
+"""The declared runs' files as checked tables. Runs that are not declared are named and never read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from stages.artifacts.grades import Graded, NotRun, read_grades, read_scores
+from stages.artifacts.manifest import Manifest, read_manifest
+from stages.artifacts.records import SamplingRecord, TrainingRecord
+from stages.artifacts.samples import BASE
+from stages.artifacts.steps import read_steps
+from stages.common.files import InputError
+from stages.profile.plans.report import ReportPlan
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model; or a model that the bench did not train (the base model, a released one): seed None."""
+
+    name: str
+    method: str
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that the report is made of.
+
+    `steps` has a row a run and step: run, method, seed, and the columns of steps.jsonl. `grades` maps (run, benchmark) to
+    what graders say, in the order of runs and benchmarks; `not_run` to the reason why they say nothing. `trained` and
+    `sampled` are by run; `data` is the data's manifest. `undeclared` are folders of runs that the profile does not
+    declare, from the root.
+    """
+
+    plan: ReportPlan
+    runs: list[Run]
+    steps: pd.DataFrame
+    grades: dict[tuple[str, str], Graded]
+    not_run: dict[tuple[str, str], str]
+    trained: dict[str, TrainingRecord]
+    sampled: dict[str, SamplingRecord]
+    data: Manifest
+    undeclared: list[str]
+
+    @property
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys(run.method for run in self.runs if run.seed is not None))
+
+    @property
+    def models(self) -> list[str]:
+        """The base model, released models and methods, in this order: a row of a table each."""
+        return list(dict.fromkeys(run.method for run in self.runs))
+
+    @property
+    def packages(self) -> dict[tuple[str, str], dict[str, str]]:
+        """(run, stage train or sample) -> package -> version."""
+        trained = {(run, "train"): record.packages for run, record in self.trained.items()}
+        return trained | {(run, "sample"): record.packages for run, record in self.sampled.items()}
+
+
+def load(results: Path, profile: str) -> Results:
+    """Reads `results/<profile>`; InputError names the stage to run when a declared run's file is missing or wrong."""
+    folder = results / profile
+    plan = ReportPlan.read_of(profile, folder / "plan" / "report.json")
+    untrained = [BASE, *plan.released]
+    runs = [*(Run(name, name, None) for name in untrained), *map(_run, plan.runs)]
+    trained, sampled, steps = {}, {}, []
+    grades: dict[tuple[str, str], Graded] = {}
+    not_run: dict[tuple[str, str], str] = {}
+    for run in runs:
+        if run.seed is not None:
+            steps += _steps(folder / "train" / run.name, run, plan.train.steps)
+            trained[run.name] = TrainingRecord.read(folder / "train" / run.name, "train", run.name)
+        sampled[run.name] = SamplingRecord.read(folder / "samples" / run.name, "sample", run.name)
+        graded = folder / "grades" / run.name
+        for benchmark, score in read_scores(graded, plan.benchmarks, run.name).items():
+            if isinstance(score, NotRun):
+                not_run[run.name, benchmark] = score.reason
+            else:
+                table, k = graded / f"{benchmark}.parquet", plan.benchmarks[benchmark]
+                grades[run.name, benchmark] = read_grades(table, score, k, run.name)
+    _one_protocol(folder, plan.protocol.asked_by, sampled)
+    _one_grading(folder, grades)
+    return Results(
+        plan=plan,
+        runs=runs,
+        steps=pd.DataFrame(steps),
+        grades=grades,
+        not_run=not_run,
+        trained=trained,
+        sampled=sampled,
+        data=read_manifest(folder / "data" / "manifest.json"),
+        undeclared=_undeclared(folder, results.name, {run.name for run in runs}, {*untrained}),
+    )
+
+
+def _run(name: str) -> Run:
+    method, _, seed = name.rpartition("-")
+    return Run(name, method, int(seed))
+
+
+def _steps(folder: Path, run: Run, total: int) -> list[dict[str, str | int | float | None]]:
+    if not (folder / "steps.jsonl").is_file():
+        raise InputError(f"{folder / 'steps.jsonl'} is missing: run stage train for {run.name} (dvc repro does)")
+    try:
+        lines = read_steps(folder / "steps.jsonl", total)
+    except InputError as error:
+        raise InputError(f"{error}: delete the folder and run stage train for {run.name}")
+    return [{"run": run.name, "method": run.method, "seed": run.seed} | line for line in lines]
+
+
+def _one_protocol(folder: Path, declared: str, sampled: dict[str, SamplingRecord]) -> None:
+    """All runs were sampled under the effective protocol."""
+    for run, record in sampled.items():
+        if record.protocol != declared:
+            raise InputError(
+                f"{folder / 'samples' / run / 'versions.json'}: protocol: sampled under {record.protocol}, the effective"
+                f" one is {declared}: run stage sample for {run}"
+            )
+
+
+def _one_grading(folder: Path, grades: dict[tuple[str, str], Graded]) -> None:
+    """All runs were asked the same problems and judged by the same grader."""
+    first: dict[str, tuple[str, Graded]] = {}
+    for (run, benchmark), graded in grades.items():
+        other, reference = first.setdefault(benchmark, (run, graded))
+        path = folder / "grades" / run / f"{benchmark}.parquet"
+        if graded.ids != reference.ids:
+            raise InputError(f"{path}: its problems are not those of {other}: run stages sample and grade for {run}")
+        grader, expected = (f"{g.score.grader} {g.score.grader_version}" for g in (graded, reference))
+        if grader != expected:
+            raise InputError(f"{path}: judged by {grader}, {other} by {expected}: run stage grade for {run}")
+        if set(graded.alternatives) != set(reference.alternatives):
+            raise InputError(f"{path}: its alternative graders are not those of {other}: run stage grade for {run}")
+
+
+def _undeclared(folder: Path, root: str, declared: set[str], untrained: set[str]) -> list[str]:
+    found = []
+    for part in ("train", "samples", "grades"):
+        present = sorted((folder / part).iterdir()) if (folder / part).is_dir() else []
+        allowed = declared - untrained if part == "train" else declared
+        # a leading dot is the mark of a folder that is being written
+        undeclared = [
+            path.name for path in present if path.is_dir() and path.name not in allowed and path.name[0] != "."
+        ]
+        found += [f"{root}/{folder.name}/{part}/{name}" for name in undeclared]
+    return found

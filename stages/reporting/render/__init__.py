@@ -1,0 +1,1 @@
+"""Sections -> a page, Markdown and LaTeX."""

@@ -1,0 +1,1 @@
+"""Results and tables -> the report's sections, each a list of blocks. Pure."""

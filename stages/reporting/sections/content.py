@@ -1,0 +1,63 @@
+"""The report's sections in reading order, and the summary above them."""
+
+import pandas as pd
+
+from stages.reporting.inputs.results import Results
+from stages.reporting.sections.benefits import benefits_section
+from stages.reporting.sections.blocks import Block, OnDemand, Section, Text
+from stages.reporting.sections.numbers import count_of, number
+from stages.reporting.sections.price import price_section
+from stages.reporting.sections.schedules import schedules_section
+from stages.reporting.sections.training import training_section
+from stages.reporting.sections.trust import trust_section
+from stages.reporting.sections.verdicts import verdicts_section
+from stages.reporting.side_files.samples import FILE_BYTES, TEXT_CHARACTERS
+from stages.reporting.tables.comparison import Comparison
+from stages.reporting.tables.gains import REFERENCE
+from stages.reporting.tables.steps import own_columns
+
+
+def all_sections(results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None) -> list[Section]:
+    """`tables`: those of `stages.report.measure`; `compared` is None without a published setting."""
+    parts = [trust_section(results, tables["samples"]), training_section(results)]
+    if own_columns(results.steps):
+        parts.append(schedules_section(results))
+    parts += [benefits_section(results, tables), verdicts_section(results, compared), price_section(results, tables)]
+    return [*parts, _every_sample(results)]
+
+
+def summary(results: Results) -> str:
+    """What ran, and what became of GRPO's reward and entropy: the sentences under the title."""
+    plan, train = results.plan, results.plan.train
+    released = f", {count_of(len(plan.released), 'released model')}" if plan.released else ""
+    text = (
+        f"Profile `{plan.profile}`: {count_of(len(results.methods), 'method')} ×"
+        f" {count_of(len(plan.seeds), 'training seed')} ({', '.join(map(str, plan.seeds))}){released} and the base model;"
+        f" {count_of(train.steps, 'step')} of {count_of(train.prompts_per_step, 'prompt')} ×"
+        f" {count_of(train.responses_per_prompt, 'response')}."
+    )
+    reference = results.steps[results.steps["method"] == REFERENCE]
+    if reference.empty:
+        return text
+    mean = reference.groupby("step")[["entropy", "reward"]].mean()
+    first, last = mean.iloc[0], mean.iloc[-1]
+    share = (
+        f", {number(100 * last['entropy'] / first['entropy'], 0)} % of its first value" if first["entropy"] > 0 else ""
+    )
+    return (
+        f"{text} From the first step to the last, {REFERENCE}'s reward went from {number(first['reward'], 2)} to"
+        f" {number(last['reward'], 2)} and its entropy from {number(first['entropy'], 3)} to"
+        f" {number(last['entropy'], 3)} nats a token{share}."
+    )
+
+
+def _every_sample(results: Results) -> Section:
+    folder = f"results/{results.plan.profile}"
+    text = (
+        "Look up the grade of any sample, problem by problem. The texts beside this page (`samples/`) are limited to the"
+        f" first {FILE_BYTES // 1024} KiB of each run and benchmark; of a text longer than {TEXT_CHARACTERS:,} characters"
+        f" the beginning and the end are kept. All texts are in `{folder}/samples/<run>/<benchmark>.jsonl`, all grades in"
+        f" `{folder}/grades/<run>/<benchmark>.parquet`."
+    )
+    blocks: list[Block] = [Text(text), OnDemand("browser")] if results.grades else [Text(text)]
+    return Section("browse", "Every sample", blocks)

@@ -1,0 +1,68 @@
+"""The report's section on what a method costs: entropy, diversity, calibration, truncation; where the hours are."""
+
+import pandas as pd
+
+from stages.reporting.inputs.results import Results
+from stages.reporting.sections.blocks import Block, Group, OnDemand, Picture, Section, Table, Text
+from stages.reporting.sections.numbers import number
+
+
+def price_section(results: Results, tables: dict[str, pd.DataFrame]) -> Section:
+    """`tables`: those of `stages.report.measure`."""
+    prices = tables["prices"]
+    blocks: list[Block] = []
+    if (prices["entropy"].notna() & (prices["score"].notna() | prices["distinct_1_to_5"].notna())).any():
+        blocks.append(
+            Picture(
+                "entropy_against",
+                "Score and diversity against the entropy at the last step, a point a model; the numbers are in the"
+                " tables of scores and of prices.",
+                "Is entropy worth having? Score and diversity against the entropy at the last training step.",
+            )
+        )
+    blocks.append(_prices(prices))
+    if "log_prob_correct" in results.steps or "log_prob_incorrect" in results.steps:
+        blocks.append(
+            Picture(
+                "calibration",
+                "Mean token log-probability of right and of wrong training responses over steps, and their difference;"
+                " values at the last step are in the table of prices.",
+                "Calibration: how sure the policy is of right and of wrong responses (mean log-probability a token). The"
+                " smaller the difference, the less its certainty tells right from wrong.",
+            )
+        )
+    if len(tables["disagreements"]):
+        blocks.append(_disagreements(tables["disagreements"]))
+    text = (
+        "Hours differ from run to run and machine to machine, so they are not part of this page. They are beside the"
+        f" report, in `results/{results.plan.profile}/hours.csv`."
+    )
+    return Section("price", "At what price", [*blocks, Text(text), OnDemand("hours")])
+
+
+def _prices(prices: pd.DataFrame) -> Table:
+    rows = []
+    for row in prices.itertuples():
+        measured = (row.entropy, row.log_prob_correct, row.log_prob_incorrect, row.log_prob_gap)
+        training = [number(value, 3) for value in measured]
+        sampled = [number(row.distinct_1_to_5, 3), number(row.answers_per_problem, 2)]
+        lengths = [number(100 * row.truncated, 1), number(row.mean_length, 1)]
+        rows.append([row.method, *training, *sampled, *lengths])
+    header = ["model", "entropy", "log p right", "log p wrong", "right − wrong", "distinct 1–5-grams"]
+    header += ["answers a problem", "truncated, %", "length, tokens"]
+    caption = (
+        "Left: entropy and mean log-probability of right and wrong responses at the last training step, in nats a token."
+        " Right: diversity, truncation and length of the evaluation's samples, mean over benchmarks. Means over seeds"
+    )
+    return Table("prices", caption, header, [("", rows)])
+
+
+def _disagreements(found: pd.DataFrame) -> Table:
+    counts = ["both_right", "only_primary", "only_alternative", "both_wrong"]
+    groups: list[Group] = [
+        (f"{benchmark}: {grader} against {other}", [[row["run"], *(f"{row[c]:,}" for c in counts)] for _, row in rows.iterrows()])
+        for (benchmark, grader, other), rows in found.groupby(["benchmark", "grader", "alternative"], sort=False)
+    ]  # fmt: skip
+    header = ["run", "both right", "only the first right", "only the second right", "both wrong"]
+    caption = "What a second grader says of the same samples; scores are by the first"
+    return Table("disagreements", caption, header, groups, folded=True)

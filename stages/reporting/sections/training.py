@@ -1,0 +1,116 @@
+"""The report's section on training: entropy, reward and what goes with them, over steps."""
+
+from stages.artifacts.steps import COLUMNS
+from stages.reporting.figures.progress import PROGRESS
+from stages.reporting.inputs.results import Results
+from stages.reporting.sections.blocks import Block, Picture, Section, Table, Text
+from stages.reporting.sections.numbers import number
+from stages.reporting.tables.gains import REFERENCE
+from stages.reporting.tables.steps import first_difference
+
+# column of steps.jsonl -> decimals in the table of first and last steps
+ENDS = {"entropy": 3, "reward": 2, "response_length": 1, "styles_per_group": 1}
+
+
+def training_section(results: Results) -> Section:
+    blocks: list[Block] = [
+        Picture(
+            "entropy",
+            _alt(results, "entropy", "Entropy", 3),
+            "Entropy: mean over all response tokens of the exact entropy of the next-token distribution, on the policy"
+            f" that sampled them.{_band(results)}",
+        ),
+        Picture(
+            "reward",
+            _alt(results, "reward", "Reward", 2),
+            "Reward: mean over the responses of a step. Steps have different prompts, so part of the ups and downs is"
+            " theirs.",
+        ),
+        _first_and_last(results),
+    ]
+    if REFERENCE in results.methods and len(results.methods) > 1:
+        blocks.append(Text(_coincidence(results)))
+    if any(name in results.steps for name in PROGRESS["entropy_by_token_class"]):
+        blocks.append(
+            Picture(
+                "entropy_by_token_class",
+                "Entropy over training steps by token class, one panel a class. The numbers are in tables/steps.csv.",
+                "Entropy by token class: the mean over all tokens can hide which of them lose it.",
+            )
+        )
+    if "styles_per_group" in results.steps:
+        blocks.append(
+            Picture(
+                "styles_per_group",
+                _alt(results, "styles_per_group", "Distinct styles in a group", 2),
+                f"Distinct styles: how many different first tokens the {results.plan.train.responses_per_prompt} responses"
+                " to a prompt have, mean over prompts.",
+            )
+        )
+    blocks.append(
+        Picture(
+            "clip_fractions",
+            "Share of tokens outside the clip range over training steps, above and below.",
+            "Share of tokens whose gradient the clip removes; mean over a step's updates.",
+        )
+    )
+    blocks.append(
+        Picture(
+            "response_length",
+            _alt(results, "response_length", "Response length in tokens", 1),
+            "Response length in training, mean over the responses of a step.",
+        )
+    )
+    return Section("training", "Does entropy collapse, and who prevents it", blocks)
+
+
+def _band(results: Results) -> str:
+    seeds = len(results.plan.seeds)
+    return (
+        "" if seeds == 1 else f" Lines are means over {seeds} seeds; bands reach from the lowest seed to the highest."
+    )
+
+
+def _ends(results: Results, column: str) -> dict[str, tuple[float, float]]:
+    """Method -> mean over seeds at the first and at the last step."""
+    found = {}
+    for method, rows in results.steps.groupby("method", sort=False):
+        mean = rows.groupby("step")[column].mean()
+        found[method] = (mean.iloc[0], mean.iloc[-1])
+    return found
+
+
+def _alt(results: Results, column: str, name: str, digits: int) -> str:
+    ends = (
+        f"{method} from {number(first, digits)} to {number(last, digits)}"
+        for method, (first, last) in _ends(results, column).items()
+    )
+    return f"{name} over training steps, a line a method: {'; '.join(ends)}."
+
+
+def _first_and_last(results: Results) -> Table:
+    columns = {name: digits for name, digits in ENDS.items() if name in results.steps}
+    ends = {name: _ends(results, name) for name in columns}
+    clipped = results.steps.groupby("method")[["clip_fraction_high", "clip_fraction_low"]].mean().sum(axis=1)
+    rows = []
+    for method in results.methods:
+        cells = [
+            f"{number(ends[name][method][0], digits)} → {number(ends[name][method][1], digits)}"
+            for name, digits in columns.items()
+        ]
+        rows.append([method, *cells, number(100 * clipped[method], 2)])
+    header = ["method", *(COLUMNS[name].title for name in columns), "clipped, % of tokens"]
+    seeds = "" if len(results.plan.seeds) == 1 else ", means over seeds"
+    caption = f"First → last training step{seeds}; clipped tokens are the mean over all steps"
+    return Table("first_and_last", caption, header, [("", rows)])
+
+
+def _coincidence(results: Results) -> str:
+    """From which step on each method's log differs from GRPO's of the same seed."""
+    parts = []
+    for method in results.methods:
+        if method != REFERENCE:
+            found = [first_difference(results.steps, method, seed) for seed in results.plan.seeds]
+            words = [f"step {step}" if step else f"no step (it coincides with {REFERENCE})" for step in found]
+            parts.append(f"{method} at {', '.join(dict.fromkeys(words))}")
+    return f"Where reward or entropy first differs from {REFERENCE}'s of the same seed: {'; '.join(parts)}."

@@ -1,0 +1,69 @@
+"""The report's first section: what ran, under which protocol, on which data, and whether it can be trusted."""
+
+import pandas as pd
+
+from stages.reporting.inputs.results import Results
+from stages.reporting.sections.blocks import Block, Group, Notices, Section, Table
+from stages.reporting.sections.notices import notices
+from stages.reporting.sections.numbers import MISSING
+from stages.reporting.sections.provenance import data_tables, runs_table, versions_table
+from stages.reporting.tables.settings import flat
+
+
+def trust_section(results: Results, counts: pd.DataFrame) -> Section:
+    """`counts`: the table of `sample_counts`."""
+    blocks: list[Block] = [
+        Notices(notices(results, counts)),
+        *_protocol(results),
+        *data_tables(results),
+        _samples(results, counts),
+        _shared_settings(results),
+        _method_settings(results),
+        runs_table(results),
+        versions_table(results),
+    ]
+    return Section("trust", "What ran, and can it be trusted", blocks)
+
+
+def _protocol(results: Results) -> list[Table]:
+    """The effective evaluation protocol, and the fields in which it overrides the one that the profile names."""
+    plan = results.plan
+    rows = [[name, value] for name, value in flat(plan.protocol.model_dump()).items()]
+    found = [Table("protocol", "Effective evaluation protocol", ["field", "value"], [("", rows)], 2, True)]
+    if plan.protocol_overrides:
+        rows = [[d.field, d.ours, d.theirs, "yes" if d.known else "cannot be told"] for d in plan.protocol_overrides]
+        caption = f"Overrides: fields in which the effective protocol is not protocol `{plan.protocol.name}` as written"
+        header = ["field", "effective", f"{plan.protocol.name}, as written", "differs"]
+        found.append(Table("protocol_overrides", caption, header, [("", rows)], 4))
+    return found
+
+
+def _samples(results: Results, counts: pd.DataFrame) -> Table:
+    groups: list[Group] = []
+    for benchmark, rows in counts.groupby("benchmark", sort=False) if len(counts) else []:
+        first = rows.iloc[0]
+        title = f"{benchmark}: {first['problems']} problems × {first['k']} samples"
+        names = ["samples", "correct", "truncated", "no_answer", "timeouts", "limits", "errors", "excluded"]
+        groups.append((title, [[row["run"], *(str(row[name]) for name in names)] for _, row in rows.iterrows()]))
+    ran = {benchmark for _, benchmark in results.grades}
+    groups += [(f"{benchmark}: not run", []) for benchmark in results.plan.benchmarks if benchmark not in ran]
+    header = ["run", "samples", "right", "truncated", "no answer", "timeout", "limit", "error", "excluded"]
+    return Table("samples", "What became of the samples, by benchmark and run", header, groups, folded=True)
+
+
+def _shared_settings(results: Results) -> Table:
+    plan = results.plan
+    shared = flat(plan.model_dump(include={"bench_seed", "train", "backend"}))
+    rows = [[name, value] for name, value in shared.items()]
+    return Table("settings", "Settings that all runs share", ["setting", "value"], [("", rows)], words=2, folded=True)
+
+
+def _method_settings(results: Results) -> Table:
+    """A row a method, a column a setting; the declared seeds of a method share its settings."""
+    resolved = {
+        run.method: flat(results.plan.method_settings[run.name]) for run in results.runs if run.seed is not None
+    }
+    names = list(dict.fromkeys(name for settings in resolved.values() for name in settings))
+    rows = [[method, *(settings.get(name, MISSING) for name in names)] for method, settings in resolved.items()]
+    caption = f"Settings of each method, defaults included; {MISSING} where a method has no such setting"
+    return Table("method_settings", caption, ["method", *names], [("", rows)])

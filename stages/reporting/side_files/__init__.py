@@ -1,0 +1,1 @@
+"""Files beside the report that the page loads on demand: samples and hours."""

@@ -1,0 +1,1 @@
+"""Checked results -> tables: scores with intervals, gains, counts, prices, verdicts, settings. Pure."""

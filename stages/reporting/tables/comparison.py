@@ -1,0 +1,98 @@
+"""Our scores handed to the verdicts: which of them count, in points, and under which names."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from stages.artifacts.samples import BASE
+from stages.common.files import InputError
+from stages.profile.plans.report import ReportPlan
+from stages.protocols.record import load_protocols
+from stages.published.schema import RELEASED
+from stages.published.table import load_published
+from stages.reporting.inputs.results import Results
+from stages.verdicts import DEFAULT_VARIANTS, PublishedMethod, compare, protocol_diffs
+
+
+class Comparison(NamedTuple):
+    """What the report shows of published numbers: the tables of `verdicts.compare` and `verdicts.protocol_diffs`.
+
+    `left_out`: benchmarks that did not run for every run; none of their numbers is compared.
+    """
+
+    verdicts: pd.DataFrame
+    differences: pd.DataFrame
+    left_out: tuple[str, ...] = ()
+
+
+def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> Comparison | None:
+    """The verdicts on the profile's published setting; None for a profile that names none.
+
+    `runs`: the table of `by_run`; `data`: the folder of `published` and `protocols`. A benchmark that did not run for
+    every run is left out, and averages with it are not comparable. InputError as `verdicts.compare`.
+    """
+    setting, ours = results.plan.published, results.plan.protocol
+    if setting is None:
+        return None
+    published, protocols = load_published(data / "published"), load_protocols(data / "protocols")
+    whole = [
+        name for name in results.plan.benchmarks if all((run.name, name) in results.grades for run in results.runs)
+    ]
+    named = {run.method: _published_name(run.method, published) for run in results.runs if run.seed is None}
+    rows = runs[runs["benchmark"].isin(whole)]
+    points = rows.assign(value=100 * rows["value"], method=rows["method"].replace(named))
+    verdicts = compare(
+        points,
+        published,
+        setting.model,
+        setting.train_data,
+        ours,
+        protocols,
+        stands_for(results.plan),
+        setting.recipe_of,
+    )
+    differences = protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols)
+    return Comparison(verdicts, differences, tuple(name for name in results.plan.benchmarks if name not in whole))
+
+
+def published_tables(compared: Comparison | None) -> dict[str, pd.DataFrame]:
+    """Name of `tables/<name>.csv` -> table; none without a published setting."""
+    if compared is None:
+        return {}
+    return {"published": compared.verdicts, "protocol_differences": compared.differences}
+
+
+def _published_name(model: str, published: pd.DataFrame) -> str:
+    """`released:<name>` as a paper spells it; a profile's names are in small letters."""
+    if model == BASE:
+        return BASE
+    known = {name.casefold(): name for name in published["method"].dropna() if name.startswith(RELEASED)}
+    return known.get(f"{RELEASED}{model}".casefold(), f"{RELEASED}{model}")
+
+
+def stands_for(plan: ReportPlan) -> dict[str, PublishedMethod]:
+    """Name of a run -> what it is in the published tables: as `published.rows` says, else what its name says.
+
+    A run that is named as its method is the form of its setting `variant`, spelt as in the tables; `paper` is the main
+    one. A run under a name of its own is none of the tables', unless the profile says which. InputError if two are one.
+    """
+    if plan.published is None:
+        return {}
+    found: dict[str, PublishedMethod] = {}
+    variants = {run.rpartition("-")[0]: settings.get("variant") for run, settings in plan.method_settings.items()}
+    for name, variant in variants.items():
+        if name in plan.published.rows:
+            form = PublishedMethod(plan.published.rows[name].method, plan.published.rows[name].variant)
+        elif name != plan.method_of[name]:
+            continue
+        else:
+            form = PublishedMethod(name, DEFAULT_VARIANTS.get(name) if variant in (None, "paper") else variant)
+        if form in found.values():
+            other = next(name for name in found if found[name] == form)
+            raise InputError(
+                f"published.rows: {name} and {other} both stand for {form.method}, variant {form.variant or 'none'}; give "
+                "one of them another row, or a name of its own and none"
+            )
+        found[name] = form
+    return found

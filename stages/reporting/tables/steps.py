@@ -1,0 +1,40 @@
+"""Training's steps beyond what steps.jsonl holds. Pure."""
+
+import pandas as pd
+
+from stages.artifacts.steps import COLUMNS, OWN, Column
+from stages.reporting.tables.gains import REFERENCE
+
+RIGHT, WRONG, GAP = "log_prob_correct", "log_prob_incorrect", "log_prob_gap"
+DERIVED = {
+    GAP: Column("right less wrong", COLUMNS[RIGHT].unit, "difference of the two means of a step", always=False),
+}
+
+
+def with_gap(steps: pd.DataFrame) -> pd.DataFrame:
+    """`steps` with the column `log_prob_gap`, if any run logged both log-probabilities.
+
+    It is empty for a step that has only one of them: all of its responses are right, or all are wrong.
+    """
+    return steps.assign(**{GAP: steps[RIGHT] - steps[WRONG]}) if {RIGHT, WRONG} <= {*steps} else steps
+
+
+def own_columns(steps: pd.DataFrame) -> list[tuple[str, str]]:
+    """(method, column) of every number that a method logs of itself."""
+    columns = [name for name in steps if name.startswith(OWN)]
+    return [
+        (method, column)
+        for method, rows in steps.groupby("method", sort=False)
+        for column in columns
+        if rows[column].notna().any()
+    ]
+
+
+def first_difference(steps: pd.DataFrame, method: str, seed: int) -> int | None:
+    """The first step at which reward or entropy is not exactly GRPO's of the same seed; None if there is none."""
+    names = ["entropy", "reward"]
+    ours, reference = (
+        steps[(steps["method"] == m) & (steps["seed"] == seed)].set_index("step")[names] for m in (method, REFERENCE)
+    )
+    differs = (ours != reference).any(axis=1)
+    return int(differs.idxmax()) if differs.any() else None

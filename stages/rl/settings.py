@@ -1,0 +1,81 @@
+"""What a method can be set to. Every field has its source, or its meaning, in its description.
+
+A check of several fields together is a validator of the settings. It raises a ValueError that starts with the field
+("weight_max: 1.0 is below weight_min 1.2; give at least that"); `stages.methods.build` says which run's setting that
+is.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from stages.rl.aggregation import Aggregation
+
+BatchStatistics = Literal[
+    "none", "micro_batch", "old_policy", "current_policy"
+]  # explained at `Method.batch_statistics`
+
+
+class Rollout(BaseModel):
+    """How a step's responses are sampled. The default: each prompt of the batch, every response on its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resample_uniform_groups: bool = Field(
+        False, description="replace groups whose responses all have the same reward by fresh prompts"
+    )
+    branch_of: int = Field(
+        0,
+        ge=0,
+        description="sample every branch_of-th response from the prompt, and the others from a cut of it; 0: off",
+    )
+    branch_top_entropy: int = Field(
+        20, ge=1, description="the cut is before one of this many tokens of highest entropy, chosen at random"
+    )
+
+
+class Settings(BaseModel):
+    """What every method can be given. Subclasses add their own fields, with their source beside them.
+
+    A field without default is a constant that nobody published.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clip_ratio_low: float = Field(0.2, ge=0, le=1, description="ε_low; 0.2 in PPO (1707.06347) and verl's GRPO")
+    clip_ratio_high: float = Field(0.2, ge=0, description="ε_high; 0.2 as ε_low")
+    dual_clip: float | None = Field(
+        None, gt=1, description="bounds −ratio·A for A<0; GRPO has none, verl's default is 3"
+    )
+    aggregation: Aggregation = Field("token-mean", description="of token losses over a mini-batch")
+    updates_per_step: PositiveInt | None = Field(None, description="optimiser steps an epoch; none: the profile's")
+    epochs: PositiveInt = Field(1, description="passes over a step's responses")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_unpublished_is_missing(cls, given: dict[str, Any]) -> dict[str, Any]:
+        missing = [name for name, field in cls.model_fields.items() if field.is_required() and name not in given]
+        misspelt = given.keys() - cls.model_fields.keys()  # may be what is missing, and is named first
+        if missing and not misspelt:
+            raise ValueError(f"{missing[0]}: not published, so there is no default; set it")
+        return given
+
+
+class BatchStatisticsSettings(Settings):
+    """For methods that need a statistic of the whole mini-batch under the current policy."""
+
+    batch_statistics: Literal["current_policy", "old_policy"] = Field(
+        "current_policy",
+        description="policy of the mini-batch's statistics: current_policy takes one more forward pass, old_policy "
+        "deviates from the papers",
+    )
+
+
+def needs_token_mean(settings: Settings) -> None:
+    """ValueError unless every token weighs alike: only then is a mean over some tokens a rescaled mean over all."""
+    over_tokens = ("token-mean", "micro-batch-token-mean")
+    if settings.aggregation not in over_tokens:
+        raise ValueError(
+            "aggregation: this takes a mean over some tokens, for which it needs "
+            f"{' or '.join(over_tokens)}, not {settings.aggregation}"
+        )

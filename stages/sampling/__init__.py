@@ -1,0 +1,1 @@
+"""The one place that knows EvalScope, which puts the problems to a served model and stores its samples."""

@@ -1,0 +1,1 @@
+"""Commands beside the pipeline: the estimate of a profile, and the sweep over all methods."""

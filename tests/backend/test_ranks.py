@@ -1,0 +1,126 @@
+"""The real actor on one and on two ranks, with large and with small micro-batches: the gradient is the same."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from stages.backend.config import session_settings
+from stages.backend.environment import environment
+from stages.common.files import write_json
+from stages.profile.params import load
+from stages.profile.resolution import training_plan
+from tests.project import ROOT
+
+pytestmark = pytest.mark.slow
+RESPONSES, PROMPT, VOCABULARY = 64, 6, 401
+# one method of each kind: plain, maximum, per-response mean, mask with quantile, random choice, reference, logits
+SEVERAL = ["grpo", "steer", "gspo", "forking_tokens", "clip_cov", "archer", "aent", "clip_v", "dr_grpo"]
+OF_MICRO_BATCHES = ["forking_tokens=code", "kl_cov=verl"]  # what these learn depends on the micro-batch
+
+
+@pytest.fixture(scope="module")
+def gradients(shipped_model, tmp_path_factory):
+    """(ranks, micro-batch) -> method -> weight's name -> gradient."""
+    folder = tmp_path_factory.mktemp("ranks")
+    torch.save(mini_batch(), folder / "mini_batch.pt")
+    found = {}
+    for ranks, micro_batch in ((1, 64), (1, 8), (2, 8)):
+        params = load(ROOT / "profiles/smoke.yaml")
+        train = params.train.model_copy(update={"micro_batch": micro_batch})
+        backend = params.backend.model_copy(update={"threads": 1, "devices": ranks})
+        plan = training_plan(params.model_copy(update={"train": train, "backend": backend}), "grpo", 1)
+        launch, out = folder / f"launch-{ranks}-{micro_batch}.json", folder / f"gradients-{ranks}-{micro_batch}.pt"
+        write_json(launch, session_settings([(plan, folder)], folder / "none.parquet", shipped_model))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        processes = []
+        for rank in range(ranks):
+            place = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
+            place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            variables = {**os.environ, **environment(plan.backend)}
+            processes.append(
+                subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "tests.rank_program",
+                        launch,
+                        folder / "mini_batch.pt",
+                        out,
+                        *SEVERAL,
+                        *OF_MICRO_BATCHES,
+                    ],
+                    env={**variables, **{name: str(value) for name, value in place.items()}},
+                    cwd=ROOT,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+        outputs = [process.communicate(timeout=300)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0] * ranks, outputs[0][-3000:]
+        found[ranks, micro_batch] = torch.load(out)
+    return found
+
+
+def mini_batch() -> dict:
+    """64 ragged responses of random tokens, as the trainer hands them to the actor."""
+    generator = torch.Generator().manual_seed(5)
+    lengths = torch.randint(1, 13, (RESPONSES,), generator=generator).tolist()
+
+    def tokens(size):
+        return torch.randint(VOCABULARY, (size,), generator=generator)
+
+    def normal(size):
+        return torch.randn(size, generator=generator)
+
+    prompts, responses = [tokens(PROMPT) for _ in lengths], [tokens(length) for length in lengths]
+    inputs = [torch.cat(pair) for pair in zip(prompts, responses, strict=True)]
+    rewards = torch.randint(2, (RESPONSES,), generator=generator).float()
+    return {
+        "prompts": prompts,
+        "responses": responses,
+        "input_ids": inputs,
+        "position_ids": [torch.arange(len(ids)) for ids in inputs],
+        "response_mask": [torch.ones(length, dtype=torch.long) for length in lengths],
+        "loss_mask": [torch.ones(length, dtype=torch.long) for length in lengths],
+        "old_log_probs": [-8 + normal(length) for length in lengths],
+        "entropy": [1 + normal(length).abs() for length in lengths],
+        "advantages": [normal(1).expand(length).clone() for length in lengths],
+        "ref_log_prob": [-8 + normal(length) for length in lengths],
+        "per_response": {
+            "bench_reward": rewards,
+            "bench_correct": rewards > 0,
+            "bench_group": torch.arange(RESPONSES) // 8,
+            "bench_index": torch.arange(RESPONSES),
+        },
+        "progress": {"step": 1, "total_steps": 10, "state": {}, "seed": 3},
+    }
+
+
+def same(one, other):
+    scale = max(gradient.abs().max() for gradient in one.values())
+    return scale > 0 and all(torch.allclose(one[w], other[w], atol=1e-5 * scale, rtol=1e-5) for w in one)
+
+
+@pytest.mark.parametrize("split", [(1, 8), (2, 8)], ids=["micro-batches", "two ranks"])
+@pytest.mark.parametrize("name", SEVERAL)
+def test_the_split_of_a_mini_batch_changes_no_gradient(gradients, name, split):
+    assert same(gradients[1, 64][name], gradients[split][name])
+
+
+@pytest.mark.parametrize("name", OF_MICRO_BATCHES)
+def test_what_looks_at_micro_batches_depends_on_them_and_not_on_the_ranks(gradients, name):
+    assert same(gradients[1, 8][name], gradients[2, 8][name])
+    assert not same(gradients[1, 64][name], gradients[1, 8][name])
+
+
+def test_methods_differ(gradients):
+    """Or the comparison above would show nothing."""
+    one, *others = (gradients[1, 64][name] for name in SEVERAL)
+    assert all(any(not torch.equal(one[weight], other[weight]) for weight in one) for other in others)

@@ -1,0 +1,178 @@
+"""Parts of a training set: at random, and the largest clusters of the smoke model's embeddings of its prompts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from stages.common.files import InputError, read_json, sha256
+from stages.common.yaml_reader import safe_load
+from stages.datasets import embeddings
+from stages.datasets.embeddings import batches, cluster, embed
+from stages.datasets.subsets import at_random, largest_clusters
+from stages.prepare import prepare
+from stages.profile.fingerprint import code_files
+from stages.profile.params import Params, load
+from stages.profile.resolution import plans
+from stages.subset import write_subsets
+from tests.plans import prepare_plan, subset_plan
+from tests.project import ROOT
+
+LAB = {"families": ["sum", "code"], "train_per_level": 100, "test_per_level": 16}
+SETTINGS = {"training": ["lab"], "benchmarks": ["lab_sum"], "prompt": "plain", "variant": "decontaminated", "lab": LAB}
+CLUSTERS = {"of": "lab", "by": "clusters", "clusters": 30}
+RANDOM = {"of": "lab", "by": "random"}
+
+
+@pytest.fixture(scope="module")
+def smoke(shipped_model, tmp_path_factory):
+    """A folder with the smoke model in `model` and its training set in `data/train`."""
+    folder = tmp_path_factory.mktemp("smoke")
+    (folder / "model").symlink_to(shipped_model)
+    prepare(prepare_plan(20260101, **SETTINGS), folder / "data")
+    return folder
+
+
+def make(smoke: Path, output: Path, subsets: dict) -> dict:
+    write_subsets(subset_plan(subsets), smoke / "data/train", smoke / "model", output)
+    return read_json(output / "manifest.json")
+
+
+def rows(path: Path) -> list[dict]:
+    return pyarrow.parquet.read_table(path).to_pylist()
+
+
+def test_the_published_sizes_bind_random_subsets(smoke, tmp_path):
+    manifest = make(smoke, tmp_path / "a", {f"n{n}": {**RANDOM, "prompts": n} for n in (600, 281, 49, 1)})
+    assert [manifest[f"n{n}"]["rows_out"] for n in (600, 281, 49, 1)] == [600, 281, 49, 1]
+    whole = rows(smoke / "data/train/lab.parquet")
+    assert rows(tmp_path / "a/n600.parquet") == whole
+    ids = [row["extra_info"]["index"] for row in rows(tmp_path / "a/n281.parquet")]
+    assert ids == sorted(set(ids)) and ids != list(range(281))
+    assert at_random(600, 281, "one") != at_random(600, 281, "another")
+
+
+def test_clusters_of_the_smoke_model_are_the_same_every_time_and_nested(smoke, tmp_path):
+    declared = {"many": {**CLUSTERS, "largest": 8}, "few": {**CLUSTERS, "largest": 2}}
+    manifest = make(smoke, tmp_path / "a", declared)
+    make(smoke, tmp_path / "b", declared)
+    assert sha256(tmp_path / "a") == sha256(tmp_path / "b")
+    many, few = ({row["extra_info"]["id"] for row in rows(tmp_path / f"a/{name}.parquet")} for name in declared)
+    assert few < many
+    assert (manifest["many"]["rows_out"], manifest["few"]["rows_out"]) == (len(many), len(few))
+    assert 8 * 600 / 30 < len(many) < 600  # the largest eight of thirty hold more than their share
+    assert manifest["many"]["sha256"] == sha256(tmp_path / "a/many.parquet")
+
+
+def test_a_cluster_holds_prompts_of_one_kind(smoke):
+    """The smoke model tells sums from programs: hardly a cluster of its embeddings mixes them."""
+    table = rows(smoke / "data/train/lab.parquet")
+    texts = [row["prompt"][0]["content"] for row in table]
+    labels = cluster(embed(texts, smoke / "model", "float32", "cpu", 1), 30, 0)
+    code = np.array([row["ability"] == "code" for row in table])
+    alike = sum(max(code[labels == label].sum(), (~code)[labels == label].sum()) for label in range(30))
+    assert alike / len(table) > 0.95
+
+
+def test_embeddings_are_the_mean_over_a_prompts_tokens_of_the_last_layer(smoke, monkeypatch):
+    texts = ["sum 3 8", "total 4 5 6 7", "sum 1 2"]
+    tokenizer = AutoTokenizer.from_pretrained(smoke / "model")
+    reference = AutoModelForCausalLM.from_pretrained(smoke / "model", dtype=torch.float32)
+    with torch.inference_mode():
+        wanted = [
+            reference(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states[-1][0].mean(0)
+            for text in texts
+        ]
+    for limit in (1, embeddings.BATCH_TOKENS):  # alone, then padded
+        monkeypatch.setattr(embeddings, "BATCH_TOKENS", limit)
+        vectors = embed(texts, smoke / "model", "float32", "cpu", 1)
+        np.testing.assert_allclose(vectors, torch.stack(wanted).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_batches_hold_every_text_once_and_no_more_tokens_than_their_limit(monkeypatch):
+    monkeypatch.setattr(embeddings, "BATCH_TOKENS", 20)
+    lengths = [3, 11, 5, 5, 30, 1, 9]
+    found = batches(lengths)
+    assert sorted(position for batch in found for position in batch) == list(range(7))
+    assert found[0] == [4]
+    assert all(len(batch) * max(lengths[p] for p in batch) <= 20 for batch in found[1:])
+
+
+def test_of_clusters_of_one_size_the_lower_label_is_taken():
+    labels = np.array([2, 0, 1, 1, 2, 3])
+    assert largest_clusters(labels, 1) == [2, 3]
+    assert largest_clusters(labels, 2) == [0, 2, 3, 4]
+    assert largest_clusters(labels, 3) == [0, 1, 2, 3, 4]
+
+
+def test_nothing_declared_needs_no_model_and_no_torch(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from stages.subset import write_subsets; from tests.plans import subset_plan; "
+        "write_subsets(subset_plan({}), Path('none'), Path('none'), Path(sys.argv[1])); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "subsets"], cwd=ROOT, check=True)
+    assert read_json(tmp_path / "subsets/manifest.json") == {}
+
+
+@pytest.mark.parametrize(
+    ("subset", "message"),
+    [
+        ({**RANDOM, "prompts": 601}, "data.subsets.part.prompts: lab has 600 prompts"),
+        ({**CLUSTERS, "clusters": 601, "largest": 1}, "data.subsets.part.clusters: lab has 600 prompts"),
+    ],
+)
+def test_more_than_there_is_writes_nothing(smoke, tmp_path, subset, message):
+    with pytest.raises(InputError, match=message):
+        make(smoke, tmp_path / "subsets", {"part": subset})
+    assert list(tmp_path.iterdir()) == []
+
+
+# Declaring a subset
+
+
+def with_subsets(dataset: str, **subsets) -> Params:
+    content = safe_load((ROOT / "profiles/smoke.yaml").read_text())
+    content["data"]["subsets"] = subsets
+    content["train"]["dataset"] = dataset
+    return Params.model_validate(content)
+
+
+def test_training_on_a_subset_reads_its_folder_and_another_subset_leaves_other_runs_alone():
+    part = {"of": "lab", "by": "clusters", "clusters": 30, "largest": 8}
+    whole, on_part = plans(load(ROOT / "profiles/smoke.yaml")), plans(with_subsets("part", part=part))
+    assert whole["train/grpo-1"].training_folder == "data/train"
+    assert on_part["train/grpo-1"].training_folder == "subsets"
+    assert on_part["subset"].subsets["part"].largest == 8
+    declared = plans(with_subsets("lab", part=part))
+    assert {name for name in whole if whole[name] != declared[name]} == {"subset"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "subset", "message"),
+    [
+        ("other", {"of": "lab", "by": "random", "prompts": 5}, "'other' is not in data.training .*or data.subsets"),
+        ("part", {"of": "math", "by": "random", "prompts": 5}, "subsets.part.of: 'math' is not in training"),
+        ("part", {"of": "lab", "by": "random", "clusters": 5}, "by random takes prompts, and nothing else"),
+        ("part", {"of": "lab", "by": "clusters", "clusters": 5}, "by clusters takes clusters and largest"),
+        ("part", {"of": "lab", "by": "clusters", "clusters": 5, "largest": 6}, "largest .6. cannot be more than"),
+    ],
+)
+def test_a_wrong_declaration_is_explained(dataset, subset, message):
+    with pytest.raises(ValueError, match=message):
+        with_subsets(dataset, part=subset)
+
+
+def test_no_other_part_of_the_pipeline_is_made_of_the_embedding_code():
+    files = {
+        str(path)
+        for stage in ("prepare", "model", "train", "sample", "report")
+        for path in code_files([f"stages.{stage}"])
+    }
+    assert "stages/datasets/embeddings.py" not in files
+    assert "stages/datasets/embeddings.py" in {str(path) for path in code_files(["stages.subset"])}

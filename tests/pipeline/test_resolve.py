@@ -1,0 +1,198 @@
+"""A run depends on exactly what it uses: what a change makes run again, and what it leaves alone."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages.common.yaml_reader import safe_load
+from stages.profile.fingerprint import REGISTRIES, WITHOUT_EFFECT, NotCovered, code_files, fingerprint
+from stages.profile.params import load
+from stages.profile.resolution import plans
+from tests.forks import changed, forks, plans_of
+from tests.project import ROOT, copy_project, edited, run
+
+STAGES = ("prepare", "model", "train", "sample", "report")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy that all tests share: `edited` leaves it as it was."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def processes(project, tmp_path_factory):
+    """Fresh processes in the copy."""
+    with forks(project, tmp_path_factory.mktemp("forks") / "output") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def before(processes):
+    return plans_of(processes)
+
+
+TRAINING = {f"train/{name}-1" for name in ("grpo", "clip_higher", "steer", "par", "flexible")}
+
+
+@pytest.mark.parametrize(
+    "file, old, new, expected",
+    [
+        ("params.yaml", "step: 0.125", "step: 0.25", {"train/par-1", "report"}),
+        ("params.yaml", "concurrency: 32", "concurrency: 32\n  samples: {lab_sum: 4}", {"sample", "grade", "report"}),
+        ("params.yaml", "concurrency: 32", "concurrency: 32\n  graders: {lab_sum: exact_box}", {"grade", "report"}),
+        ("params.yaml", "concurrency: 32", "concurrency: 16", {"sample"}),
+        ("data/protocols/laboratory.yaml", "lab_code: 8", "lab_code: 4", {"sample", "grade", "report"}),
+        ("data/protocols/bench.yaml", "top_k: -1", "top_k: 20", set()),
+        ("stages/benchmarks/aime24.py", "samples=32", "samples=64", set()),
+        ("stages/benchmarks/lab_sum.py", '"math_verify"', '"exact_box"', {"grade", "report"}),
+        ("params.yaml", "steps: 18", "steps: 19", TRAINING | {"report"}),
+        ("params.yaml", "test_per_level: 16", "test_per_level: 12", {"prepare"}),
+        ("stages/methods/par.py", "entropy < threshold", "entropy <= threshold", {"train/par-1"}),
+        ("stages/methods/par.py", '"""PAR: ', '"""Another sentence. PAR: ', set()),
+        ("stages/rl/batch.py", "clamp(-20.0, 20.0)", "clamp(-10.0, 10.0)", TRAINING),
+        ("stages/backend/agent_loops.yaml", "seeded", "sown", TRAINING),
+        ("stages/backend/measure.py", "(correct == 1)", "(correct > 0)", TRAINING),
+        ("stages/common/bar.py", '"starting"', '"beginning"', set()),
+        ("locks/eval.lock", "antlr4", "antlr5", {"sample", "grade"}),
+    ],
+)
+def test_what_a_change_runs_again(project, processes, before, file, old, new, expected):
+    with edited(project, (file, old, new)):
+        assert changed(before, plans_of(processes)) == expected
+
+
+def test_a_new_method_leaves_all_other_runs_alone(project, processes, before):
+    grpo = (project / "stages/methods/grpo.py").read_text()
+    (project / "stages/methods/twin.py").write_text(grpo.replace("class Grpo", "class Twin"))
+    registered = ("stages/methods/__init__.py", "METHODS = {", 'METHODS = {\n    "twin": "Twin",')
+    with edited(project, registered, ("params.yaml", "methods: [grpo,", "methods: [grpo, twin,")):
+        assert changed(before, plans_of(processes)) == {"train/twin-1", "report"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_closure_holds_all_that_a_stage_imports(processes, stage):
+    """What Python really imports for the stage is in what its plan's fingerprint covers."""
+    code = f"import stages.{stage}, sys; print('\\n'.join(m for m in sys.modules if m.startswith('stages.')))"
+    status, text = processes.run(code)
+    assert status == 0 and f"stages.{stage}" in text.split(), text
+    covered = {str(path) for path in code_files([f"stages.{stage}"])}
+    # the registries are read for the names in them, on which nothing depends that they import
+    registries = {str(path) for path in [*REGISTRIES, *code_files(["stages.rl", "stages.benchmarks.base"])]}
+    for module in set(text.split()) - WITHOUT_EFFECT:
+        path = Path(*module.split("."))
+        file = path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
+        assert str(file) in covered | registries
+
+
+def test_training_covers_what_ray_and_verl_load_by_name():
+    """No list names them: they are found as strings in the code that loads them."""
+    files = {str(path) for path in code_files(["stages.train", "stages.methods.steer"])}
+    assert {
+        "stages/backend/main.py",
+        "stages/backend/trainer.py",
+        "stages/backend/worker.py",
+        "stages/backend/loss.py",
+        "stages/backend/reward.py",
+        "stages/backend/agent_loops.yaml",
+        "stages/backend/agent_loop.py",
+    } <= files
+    assert "stages/methods/par.py" not in files and not any(name.startswith("stages/graders") for name in files)
+    plan = plans(load(ROOT / "params.yaml"))["train/steer-1"]
+    assert plan.code == fingerprint(["stages.train", "stages.methods.steer"])
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ('LOADED = "stages.backend.nowhere.Class"', "names stages.backend.nowhere.Class, and there is no such module"),
+        (
+            "from importlib import import_module\nimport_module(input())",
+            "import_module of a name that is computed",
+        ),
+    ],
+)
+def test_what_cannot_be_found_in_the_code_is_an_error(project, processes, code, said):
+    program = "from stages.profile.fingerprint import code_files; code_files(['stages.sample'])"
+    with edited(project, ("stages/text/prompts.py", "\n\n\n", f"\n\n\n{code}\n")):
+        status, text = processes.run(program)
+    assert status == 1 and NotCovered.__name__ in text and said in text
+
+
+OPENED = """
+import runpy, sys
+root, stage, *arguments = sys.argv[1:]
+opened = set()
+sys.addaudithook(lambda event, values: opened.add(str(values[0])) if event == "open" else None)
+sys.argv = [stage, *arguments]
+try:
+    runpy.run_module(stage, run_name="__main__")
+finally:
+    print("opened", *sorted(name.removeprefix(root + "/") for name in opened if name.startswith((root, "data/", "stages/"))))
+"""
+
+
+def test_every_file_of_the_project_that_a_stage_opens_is_in_its_fingerprint(project, processes):
+    """What Python really opens while stages run, against what was found by reading their code."""
+    for stage in ("resolve", "prepare", "model", "subset"):
+        status, text = processes.run(OPENED, str(project), f"stages.{stage}", "smoke")
+        assert status == 0, text
+        if stage == "resolve":
+            continue  # it runs whenever something changes, and has no fingerprint
+        (line,) = [line for line in text.splitlines() if line.startswith("opened")]
+        names = {re.sub(r"__pycache__/(\w+)\..*", r"\1.py", name) for name in line.split()[1:]}
+        ours = {name for name in names if name.startswith(("stages/", "data/")) and (project / name).is_file()}
+        free = {str(path) for path in REGISTRIES} | {f"{name.replace('.', '/')}.py" for name in WITHOUT_EFFECT}
+        assert f"stages/{stage}.py" in ours
+        assert ours - free <= {str(path) for path in code_files([f"stages.{stage}"])}
+
+
+def test_a_released_model_is_evaluated_and_nothing_else_runs_again(project, processes, before, shipped_model):
+    shutil.copytree(shipped_model, project / "stand_in")
+    with edited(project, ("params.yaml", "train:\n", "models: {theirs-1.5b: {folder: stand_in}}\ntrain:\n")):
+        _check_a_released_model(project, before, plans_of(processes))
+
+
+def _check_a_released_model(project: Path, before: dict, after: dict) -> None:
+    assert changed(before, after) == {"models/theirs-1.5b", "report"}
+    assert after["report"]["released"] == ["theirs-1.5b"]
+    listed = run(project, "dvc", "stage", "list", "--name-only").stdout.split()
+    stages = [name for name in listed if name.endswith("@smoke-theirs-1.5b")]
+    assert stages == [f"{stage}@smoke-theirs-1.5b" for stage in ("released", "sample_released", "grade_released")]
+    done = run(project, "dvc", "repro", "prepare@smoke", stages[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("config.json", "model.safetensors"):
+        released = project / "results/smoke/models/theirs-1.5b" / name
+        assert released.read_bytes() == (project / "stand_in" / name).read_bytes()
+    dry = run(project, "dvc", "repro", "--dry", stages[1])
+    assert re.findall("> (.*)", dry.stdout) == [".venv/train/bin/python -m stages.sample smoke theirs-1.5b"], dry.stderr
+
+
+def test_every_stage_depends_on_its_own_plan():
+    pipeline = safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for name, stage in pipeline.items():
+        if name != "resolve":
+            own = {"train": "train/${item.method}-${item.seed}", "released": "models/${item.name}"}
+            plan = f"plan/{own.get(name) or name.removesuffix('_base').removesuffix('_released')}.json"
+            assert f"results/${{item.profile}}/{plan}" in stage["deps"]
+            assert "params" not in stage
+
+
+def test_runs_of_different_seeds_get_different_seeds():
+    written = plans(load(ROOT / "params.yaml").model_copy(update={"seeds": [1, 2, 3]}))
+    seeds = [written[f"train/grpo-{seed}"].seed for seed in (1, 2, 3)]
+    assert len(set(seeds)) == 3
+    assert seeds == [written[f"train/par-{seed}"].seed for seed in (1, 2, 3)]  # methods are compared on the same draws
+
+
+def test_smoke_in_force_is_the_smoke_profile():
+    assert (ROOT / "params.yaml").read_text() == (ROOT / "profiles/smoke.yaml").read_text()
+
+
+@pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml")))
+def test_every_profile_resolves(profile):
+    params = load(ROOT / f"profiles/{profile}.yaml")
+    assert params.profile == profile
+    assert len([name for name in plans(params) if name.startswith("train/")]) == len(params.methods) * len(params.seeds)

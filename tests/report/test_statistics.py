@@ -1,0 +1,153 @@
+"""avg@k, pass@k, and how often the intervals of scores and gains cover the truth."""
+
+from fractions import Fraction
+from itertools import combinations, pairwise
+from math import comb
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from stages.statistics import avg_at_k, one_model_interval, pass_at_k, pool_gains, pool_seeds, seed_interval
+
+SIMULATIONS = 4000  # the standard error of a coverage of 0.95 is 0.0034
+
+tables = st.integers(1, 8).flatmap(
+    lambda k: st.lists(st.lists(st.booleans(), min_size=k, max_size=k), min_size=1, max_size=5)
+)
+
+
+@given(tables)
+def test_pass_at_k_is_the_share_of_subsets_with_a_right_sample(table):
+    n = len(table[0])
+    for k in range(1, n + 1):
+        shares = [np.mean([any(chosen) for chosen in combinations(row, k)]) for row in table]
+        assert pass_at_k(table, k) == pytest.approx(np.mean(shares), abs=1e-12)
+
+
+@given(tables)
+def test_pass_at_1_is_avg_at_k_and_pass_at_k_grows_with_k(table):
+    values = [pass_at_k(table, k) for k in range(1, len(table[0]) + 1)]
+    assert values[0] == pytest.approx(avg_at_k(table))
+    assert all(a <= b + 1e-12 for a, b in pairwise(values))
+    assert values[-1] == pytest.approx(np.any(table, axis=1).mean())
+
+
+def test_pass_at_k_does_not_overflow():
+    table = np.zeros((1, 20000))
+    table[0, 0] = 1
+    assert pass_at_k(table, 10000) == pytest.approx(0.5)
+
+
+def test_interval_by_hand():
+    # x = (.5, 1), k = 4: SE^2 = (.25 + 0) / 3 / 4
+    interval = one_model_interval([[1, 1, 0, 0], [1, 1, 1, 1]])
+    assert interval.standard_error == pytest.approx(np.sqrt(0.25 / 3 / 4))
+    assert interval.low == pytest.approx(0.75 - 1.959964 * interval.standard_error)
+    assert interval.high == 1.0
+
+
+def test_interval_covers_the_rate_it_is_an_interval_for():
+    rng = np.random.default_rng(0)
+    rates = rng.uniform(size=(30, 1))
+    hits = 0
+    for _ in range(2000):
+        interval = one_model_interval(rng.random((30, 32)) < rates)
+        hits += interval.low <= rates.mean() <= interval.high
+    assert 0.93 < hits / 2000 < 0.97
+
+
+def test_one_sample_a_problem_has_no_interval():
+    assert one_model_interval([[1], [0]]) is None
+
+
+@pytest.mark.parametrize("table, k", [([[1, 0]], 3), ([[1, 0]], 0), ([1, 0], 1), ([[]], 1), ([[0.5, 1]], 1)])
+def test_what_is_no_table_or_k_is_refused(table, k):
+    with pytest.raises(ValueError):
+        pass_at_k(table, k)
+
+
+@pytest.mark.parametrize("n, k", [(64, 1), (64, 8), (64, 64), (675, 32), (4096, 1024)])
+def test_pass_at_k_against_exact_fractions(n, k):
+    rights = [0, 1, n // 3, n - k, n - 1, n]
+    table = np.arange(n) < np.array(rights)[:, None]
+    exact = sum(1 - Fraction(comb(n - right, k), comb(n, k)) for right in rights) / len(rights)
+    assert pass_at_k(table, k) == pytest.approx(float(exact), rel=1e-10)
+
+
+def layout(seed=0, methods=6, seeds=3):
+    scores = np.random.default_rng(seed).normal(40, 3, size=(methods, seeds))
+    frame = pd.DataFrame([(m, s, scores[m, s]) for m in range(methods) for s in range(seeds)], columns=["m", "s", "y"])
+    return scores, frame
+
+
+def test_pooled_variances_are_those_of_the_linear_models():
+    scores, frame = layout()
+    one_way = smf.ols("y ~ C(m)", frame).fit()
+    assert pool_seeds(scores) == pytest.approx((one_way.mse_resid, one_way.df_resid))
+    two_way = smf.ols("y ~ C(m) + C(s)", frame).fit()
+    assert pool_gains(scores) == pytest.approx((2 * two_way.mse_resid, two_way.df_resid))
+
+
+def test_intervals_of_seeds_and_of_paired_gains_are_students():
+    scores, frame = layout()
+    interval = seed_interval(scores[0])
+    assert (interval.low, interval.high) == pytest.approx(tuple(stats.ttest_1samp(scores[0], 0).confidence_interval()))
+    gain = seed_interval(scores[1] - scores[0])
+    assert (gain.low, gain.high) == pytest.approx(tuple(stats.ttest_rel(scores[1], scores[0]).confidence_interval()))
+    two_way = smf.ols("y ~ C(m) + C(s)", frame).fit()
+    pooled = seed_interval(scores[1] - scores[0], pool_gains(scores))
+    assert (pooled.low, pooled.high) == pytest.approx(tuple(two_way.conf_int().loc["C(m)[T.1]"]))
+
+
+def simulated_runs(rng, seeds, seed_effect, runs=SIMULATIONS, problems=30, k=32):
+    """(scores [runs, seeds] on fixed problems, each run's true mean): solve rates shift alike from seed to seed."""
+    rates = rng.uniform(0.15, 0.85, size=(runs, 1, problems))
+    shift = rng.normal(0, seed_effect, size=(runs, seeds, 1))
+    return rng.binomial(k, np.clip(rates + shift, 0, 1)).mean(axis=-1) / k, rates.mean(axis=(1, 2))
+
+
+def coverage(low, high, truth):
+    return float(np.mean((low <= truth) & (truth <= high)))
+
+
+def test_seed_interval_covers_where_a_binomial_one_does_not():
+    scores, truth = simulated_runs(np.random.default_rng(2), seeds=3, seed_effect=0.025)
+    low, high, _ = np.transpose([seed_interval(means) for means in scores])
+    assert 0.93 <= coverage(low, high, truth) <= 0.97
+    share, samples = scores.mean(axis=1), 30 * 32 * 3
+    reach = 1.96 * np.sqrt(share * (1 - share) / samples)
+    assert coverage(share - reach, share + reach, truth) < 0.80
+
+
+def test_pooled_intervals_cover():
+    """Six methods, three seeds, in points; a seed moves all methods (sd 2), and each run by itself (sd 2.5)."""
+    rng = np.random.default_rng(3)
+    level = np.arange(20.0, 50.0, 5.0)[:, None]
+    hits = np.zeros(2)
+    for _ in range(SIMULATIONS):
+        own = level + rng.normal(0, 2.5, size=(6, 3))
+        interval = seed_interval(own[2], pool_seeds(own))
+        hits[0] += interval.low <= 30 <= interval.high
+        scores = own + rng.normal(0, 2, size=3)
+        gain = seed_interval(scores[4] - scores[0], pool_gains(scores))
+        hits[1] += gain.low <= 20 <= gain.high
+    assert all(0.93 <= share <= 0.97 for share in hits / SIMULATIONS)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: seed_interval([1.0, np.nan, 2.0]),
+        lambda: seed_interval([1.0]),
+        lambda: pool_seeds([[1.0], [2.0]]),
+        lambda: pool_gains([[1.0, 2.0]]),
+    ],
+)
+def test_what_has_no_answer_is_refused(call):
+    with pytest.raises(ValueError):
+        call()
