@@ -2,50 +2,62 @@
 # make test      set-up, then all tests, two at a time
 # make test-fast set-up, then the tests that neither start Ray or vLLM nor read the mirror of the data sets
 # make check     ruff and mypy, as .ci/run asks them
-# make estimate  what the profile in params.yaml (or PROFILE=profiles/<name>.yaml) asks for: runs, tokens, disk, GPU hours
+# make estimate  what the profile in params.yaml (or PROFILE=profiles/<name>.yaml) asks for: runs, tokens, disk, GPU hours,
+#                and which published numbers it can get a verdict on
+# make preflight what this machine lacks for the profile in params.yaml; starts nothing
 # make sweep     every method for three real steps, in one session; the table goes to docs/sweep.md
 # make locks     resolve locks/*.in again
-# GPU=1 builds the training environment from locks/gpu.lock (Linux, NVIDIA)
+# The profile in params.yaml says what is set up: .venv/train from locks/train.lock for a CPU, .venv/gpu from locks/gpu.lock
+# for NVIDIA GPUs, each in a folder of its own. Tests, checks and the sweep run on a CPU.
 SHELL := bash
 PYTHON ?= python3.11
 export PYTHON
 PYTEST := .venv/train/bin/python -m pytest tests
-TWO_AT_A_TIME := $(PYTEST) -n 2 --dist loadfile # a file in one process, which makes its fixtures once
-PACKAGES := stages/backend/packages
+# a file in one process, which makes its fixtures once; in the order of tests/conftest.py
+TWO_AT_A_TIME := $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
+# the environment of the profile in params.yaml
+OURS := .venv/$$(locks/environment.sh)/bin
 COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS)) \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
-.PHONY: repro test test-fast check estimate sweep setup locks
+.PHONY: repro test test-fast check estimate preflight sweep setup setup-cpu locks
 
 repro: setup
-	.venv/train/bin/dvc repro
+	@$(OURS)/python -m stages.resolve --check
+	$(OURS)/dvc repro
 
-test: setup
+test: setup-cpu
 	$(TWO_AT_A_TIME)
 
-test-fast: setup
+test-fast: setup-cpu
 	$(TWO_AT_A_TIME) -m "not slow and not mirror"
 
-check: setup
+check: setup-cpu
 	.venv/train/bin/ruff check
 	.venv/train/bin/ruff format --check
 	.venv/train/bin/mypy
 
 estimate: setup
-	@.venv/train/bin/python -m stages.tools.estimate $(PROFILE)
+	@$(OURS)/python -m stages.tools.estimate $(PROFILE)
 
-sweep: setup
+preflight: setup
+	@$(OURS)/python -m stages.tools.preflight $(PROFILE)
+
+sweep: setup-cpu
 	.venv/train/bin/dvc repro model@smoke prepare@smoke
 	.venv/train/bin/python -m stages.tools.sweep --write
 
 setup:
-ifdef GPU
-	@locks/build.sh train locks/gpu.lock
-else
-	@locks/build.sh train locks/train.lock $(PACKAGES)/cpu_platform $(PACKAGES)/vllm_metadata
-endif
-	@locks/build.sh eval locks/eval.lock
+	@chmod 700 .dvc/site # in it DVC makes a folder that everybody may write to
+	@name=$$(locks/environment.sh) && locks/build.sh $$name
+	@locks/build.sh eval
+	@locks/sandbox.sh
+
+setup-cpu:
+	@chmod 700 .dvc/site
+	@locks/build.sh train
+	@locks/build.sh eval
 	@locks/sandbox.sh
 
 locks:

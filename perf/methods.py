@@ -97,6 +97,7 @@ def batch(logits: Tensor, tokens: int) -> Update:
         old_log_prob=log_prob.view(shape) + 0.05 * torch.randn(shape), old_entropy=entropy.view(shape),
         group=torch.arange(RESPONSES) // 8, index=torch.arange(RESPONSES), training_step=TrainingStep(1, 10),
         reference_log_prob=log_prob.view(shape) + 0.05 * torch.randn(shape),
+        engine_log_prob=log_prob.view(shape) + 0.05 * torch.randn(shape),
         log_prob=log_prob.view(shape).requires_grad_(), entropy=entropy.view(shape).requires_grad_(),
         advantages=torch.randn(RESPONSES, 1).expand(shape).clone(), mask=mask,
     )  # fmt: skip

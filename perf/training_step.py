@@ -10,6 +10,7 @@ which the bench gives to every method. What is compared is the median over all s
 """
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from stages.common.tables import markdown_table
 from stages.profile.params import load
 from stages.profile.plans.train import TrainPlan
 from stages.profile.resolution import training_plan
+from stages.profile.sections.train import Reward
 
 DOCUMENT = Path("docs/step.md")
 WORK = Path("work/perf/training_step").resolve()
@@ -116,6 +118,7 @@ def train_bare(launch: Path) -> None:
     config = compose(read_json(launch))
     with open_dict(config):
         config.trainer.v1.trainer_mode = "bare"
+        config.actor_rollout_ref.rollout.engine_kwargs.vllm.worker_extension_cls = None
         config.actor_rollout_ref.rollout.agent = {
             **config.actor_rollout_ref.rollout.agent,
             "default_agent_loop": "single_turn_agent",
@@ -129,11 +132,16 @@ def train_bare(launch: Path) -> None:
     main_ppo.TaskRunnerV1.__ray_metadata__.modified_class().run(config)
 
 
+@functools.cache
+def reward_rule() -> Reward:
+    return load(Path("profiles/smoke.yaml")).train.reward
+
+
 def compute_score(data_source: str, solution_str: str, ground_truth: str, **_: Any) -> float:
     """The bench's reward as verl's reward worker calls it."""
     from stages.backend.reward import score_response
 
-    return float(score_response(data_source, solution_str, ground_truth).correct)
+    return float(score_response(reward_rule(), data_source, solution_str, ground_truth).correct)
 
 
 def render(seconds: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> str:

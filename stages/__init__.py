@@ -3,23 +3,24 @@
 The stages, in the order in which `dvc.yaml` runs them:
 
     resolve   params.yaml -> a plan for each stage and run
-    prepare   the problems to train and to evaluate on
     model     the base model, or a released one
+    prepare   the problems to train and to evaluate on
     subset    parts of a training set
     train     one method, one seed
+    sample_checkpoints, choose    of a run's checkpoints the one that a rule takes, where a profile has such rules
     sample    k samples a problem from one model
     grade     what is right among them
     report    tables, figures, verdicts, a page
 
 What they are made of. A folder imports from those below it, never from one above:
 
-    tools        commands beside the pipeline: the estimate of a profile, the sweep over all methods
+    tools        commands beside the pipeline: the estimate of a profile, what a machine lacks for it, the sweep over all methods
     reporting    results -> tables -> figures -> sections -> page
     verdicts     the rule that judges a published number, and its comparisons
     profile      params.yaml and its sections, the effective protocol, plans, the code fingerprint
     published    the published numbers as a checked table
     backend      the one place that knows verl, Ray and vLLM
-    sampling     the one place that knows EvalScope
+    sampling     the one place that asks EvalScope for samples
     methods      the registry of methods, and one file a method
     rl           torch only: what a method is, and the arithmetic that methods share
     protocols    how a model is evaluated, as a record, and what tells two of them apart

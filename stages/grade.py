@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from stages.artifacts.grades import ALTERNATIVE, SCORES, NotRun, Score, write_table
+from stages.artifacts.grades import ALTERNATIVE, SCORES, InstructionScore, NotRun, Score, check_grades, write_table
 from stages.artifacts.samples import Sample, read_samples
 from stages.common.command import run_stage
 from stages.common.files import InputError, output_folder, read_jsonl, write_json
-from stages.graders import GRADERS
 from stages.graders.base import Grade
+from stages.graders.registry import GRADERS
 from stages.profile.plans.grade import GradePlan
 from stages.statistics import avg_at_k, pass_at_k
 from stages.text.diversity import diversity
@@ -35,15 +35,12 @@ def main(arguments: list[str]) -> None:
         for name in [plan.graders.get(benchmark), *plan.alternatives.get(benchmark, [])]:
             check_grader(benchmark, name)
     scores = {}
-    with output_folder(results / "grades" / run) as folder:
+    with output_folder(results / "grades" / run, lambda folder: check_grades(folder, plan.samples, run)) as folder:
         for benchmark, k in plan.samples.items():
-            problems = results / "data" / "eval" / f"{benchmark}.jsonl"
-            pairs = pair_up(problems, results / "samples" / run / f"{benchmark}.jsonl", k)
-            limits = plan.limits.get(benchmark, {})
-            pairs = [({**problem, "limits": limits | problem.get("limits", {})}, sample) for problem, sample in pairs]
+            pairs = pairs_of(results / "data" / "eval", results / "samples" / run, benchmark, k, plan.limits)
             grader, alternatives = plan.graders[benchmark], plan.alternatives.get(benchmark, [])
             score = grade_benchmark(pairs, k, grader, alternatives, folder / f"{benchmark}.parquet")
-            scores[benchmark] = score.model_dump()
+            scores[benchmark] = score.model_dump(exclude_none=True)
             print(f"{benchmark}: {shown(score)}")
         write_json(folder / SCORES, scores)
 
@@ -57,6 +54,17 @@ def shown(score: Score | NotRun) -> str:
 def check_grader(benchmark: str, name: str | None) -> None:
     if name not in GRADERS:
         raise InputError(f"the grader of {benchmark} is {name!r}; give one of {', '.join(GRADERS)}")
+
+
+def pairs_of(problems: Path, samples: Path, benchmark: str, k: int, limits: dict[str, dict[str, int]]) -> list[Pair]:
+    """The benchmark's file in both folders, paired. Each problem has its limits, the benchmark's and its own over them, and
+    the folder of the files that a grader reads.
+    """
+    file, of_benchmark, files = f"{benchmark}.jsonl", limits.get(benchmark, {}), str(problems / "files")
+    return [
+        ({**problem, "limits": of_benchmark | problem.get("limits", {}), "files": files}, sample)
+        for problem, sample in pair_up(problems / file, samples / file, k)
+    ]
 
 
 def pair_up(problems_file: Path, samples_file: Path, k: int) -> list[Pair]:
@@ -105,7 +113,23 @@ def grade_benchmark(pairs: list[Pair], k: int, name: str, alternatives: list[str
             other: f"not run: {not_run[other]}" if other in not_run else GRADERS[other].version()
             for other in alternatives
         },
+        instruction_level=instruction_level({name: grades, **others}, k),
     )
+
+
+def instruction_level(grades: dict[str, list[Grade]], k: int) -> dict[str, InstructionScore] | None:
+    """Grader -> its score of instructions, each weighing the same; of those graders that judge instructions."""
+    found = {}
+    for name, judged in grades.items():
+        if judged[0].parts:
+            repeats = [[grade.parts for grade in judged[start : start + k]] for start in range(0, len(judged), k)]
+            followed = np.concatenate([np.array(one).T for one in repeats])  # [instructions, k]
+            found[name] = InstructionScore(
+                instructions=len(followed),
+                avg_at_k=avg_at_k(followed),
+                pass_at_k={str(j): pass_at_k(followed, j) for j in range(1, k + 1)},
+            )
+    return found or None
 
 
 def compare(correct: np.ndarray, other: list[Grade]) -> dict[str, int]:

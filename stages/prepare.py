@@ -6,26 +6,31 @@
 
 The laboratory's problems are generated from the bench seed; real ones come from the pinned files of
 data/sources.yaml, out of the folder MIRROR (files named by their sha256) or from the network. Written are
-`train/<dataset>.parquet` in verl's format, `eval/<benchmark>.jsonl`, `contamination.csv` (each training problem that
+`train/<dataset>.parquet` in verl's format, `eval/<benchmark>.jsonl`, `eval/files/` (files that graders read, below the
+paths that they have in their repositories), `contamination.csv` (each training problem that
 stands in an evaluation set), and `manifest.json`: for each set its source, its licence, and how many rows came in, were
-mended, were dropped and why, and of what kinds its golds are: each is checked (stages/answers/golds.py). Equal settings and seeds give equal bytes.
+mended, were dropped and why, and of what kinds its golds are: each is checked (stages/answers/golds.py). Prompts of benchmarks
+are counted by the base model's tokenizer: a benchmark that its context has no room for is refused. Equal settings and seeds
+give equal bytes.
 """
 
 import os
 from pathlib import Path
 
 from stages.answers.golds import kinds_of
-from stages.artifacts.manifest import Manifest, to_json
+from stages.artifacts.manifest import Entry, Manifest, check_data, to_json
 from stages.common.command import run_stage
-from stages.common.files import InputError, output_folder, sha256, write_json, write_jsonl, write_text
+from stages.common.files import InputError, output_folder, sha256, write_bytes, write_json, write_jsonl, write_text
 from stages.datasets import livecodebench
 from stages.datasets.assembly import Dataset, evaluation_set, livecodebench_set, training_set
 from stages.datasets.contamination import Index, Match, index_of, table_of
+from stages.datasets.fetch import fetch
 from stages.datasets.laboratory import LAB_BENCHMARKS, LAB_TRAINING, lab_benchmark, lab_training
-from stages.datasets.sources import Source, load_sources
+from stages.datasets.sources import Address, Source, load_sources
 from stages.datasets.verl import verl_row, write_parquet
 from stages.profile.plans.prepare import PreparePlan
 from stages.profile.sections.lab import Lab
+from stages.sampling.lengths import check_context, check_prompts, counter
 
 USAGE = "usage: python -m stages.prepare <profile> | --mirror <folder> | --audit [--write]"
 
@@ -48,7 +53,8 @@ def main(arguments: list[str]) -> None:
             write_text(DOCUMENT, audit(load_sources(), mirror))
         case [profile] if not profile.startswith("-"):
             results = Path("results") / profile
-            prepare(PreparePlan.read(results / "plan" / "prepare.json"), results / "data", mirror)
+            plan = PreparePlan.read(results / "plan" / "prepare.json")
+            prepare(plan, results / "data", mirror, model=results / "model")
         case _:
             raise InputError(USAGE)
 
@@ -58,12 +64,19 @@ def prepare(
     output: Path,
     mirror: Path | None = None,
     sources: dict[str, Source] | None = None,
+    model: Path | None = None,
 ) -> None:
-    """Everything is read and checked before the first file is written; after an error `output` is as it was."""
+    """Everything is read and checked before the first file is written; after an error `output` is as it was.
+
+    `model` is the base model's folder, by whose tokenizer prompts are counted; without it they are not.
+    """
     sources = load_sources() if sources is None else sources
     check_names(plan, sources)
     benchmarks = {name: benchmark(name, plan, mirror, sources) for name in plan.benchmarks}
+    if model:
+        check_fit(plan, benchmarks, model)
     golds = {name: kinds_of_golds(name, dataset) for name, dataset in benchmarks.items()}
+    grader_files = {name: fetch(sources[name], mirror) for name in plan.grader_files}
     training: dict[str, Dataset] = {}
     found: dict[str, list[Match]] = {}
     if LAB_TRAINING in plan.training:
@@ -72,7 +85,7 @@ def prepare(
         index = evaluation_index(sources, mirror)
         for name in real:
             training[name], found[name] = training_set(sources[name], sources, mirror, plan.variant, index)
-    with output_folder(output) as folder:
+    with output_folder(output, check_data) as folder:
         manifest: Manifest = {}
         for name, dataset in training.items():
             path = f"train/{name}.parquet"
@@ -85,6 +98,10 @@ def prepare(
             write_jsonl(folder / path, dataset.lines)
             update = {"golds": golds[name], "sha256": sha256(folder / path)}
             manifest[path] = dataset.entry.model_copy(update=update)
+        for name, (address, content) in grader_files.items():
+            path = f"eval/files/{address.path}"
+            write_bytes(folder / path, content)
+            manifest[path] = entry_of_file(sources[name], address)
         write_text(folder / "contamination.csv", table_of(found))
         write_json(folder / "manifest.json", to_json(manifest))
 
@@ -109,10 +126,37 @@ def benchmark(name: str, plan: PreparePlan, mirror: Path | None, sources: dict[s
     return evaluation_set(sources[plan.benchmark_sources.get(name, name)], mirror)
 
 
+def check_fit(plan: PreparePlan, benchmarks: dict[str, Dataset], model: Path) -> None:
+    """InputError where a prompt, or prompts and samples together, are longer than the profile or the model allows."""
+    if not (model / "config.json").is_file():
+        raise InputError(f"{model} is missing: dvc repro model@{model.parent.name} makes it")
+    check_context(model, plan.context_length)
+    count = counter(model)
+    for name, dataset in benchmarks.items():
+        check_prompts(name, dataset.lines, plan.benchmark_prompts[name], plan.max_prompt_tokens, count)
+
+
 def kinds_of_golds(name: str, dataset: Dataset) -> dict[str, int] | None:
-    """Every short answer is checked: it has to accept itself and to refuse each change of it. Programs have tests."""
-    golds = [(line["id"], line["answer"]) for line in dataset.lines if "tests" not in line]
+    """Every short answer is checked: it has to accept itself and to refuse each change of it."""
+    judged_otherwise = {"tests", "instructions"}
+    golds = [(line["id"], line["answer"]) for line in dataset.lines if not judged_otherwise & line.keys()]
     return kinds_of(golds, name) if golds else None
+
+
+def entry_of_file(source: Source, address: Address) -> Entry:
+    """Of a file that a grader reads as it is: it has no rows."""
+    return Entry(
+        source=source.name,
+        source_sha256=address.sha256,
+        address=address.url,
+        licence=source.licence,
+        redistribution=source.redistribution,
+        rows_in=0,
+        rows_out=0,
+        dropped={},
+        mended={},
+        sha256=address.sha256,
+    )
 
 
 def lab_set(plan: PreparePlan) -> tuple[Dataset, list[Match]]:

@@ -29,11 +29,14 @@ from stages.reporting.sections.blocks import Table
 from stages.reporting.sections.content import all_sections, summary
 from stages.reporting.side_files.hours import hours, write_hours
 from stages.reporting.side_files.samples import write_samples
+from stages.reporting.tables.checkpoints import chosen_checkpoints
 from stages.reporting.tables.comparison import compare_with_published, published_tables
+from stages.reporting.tables.controls import against_controls
 from stages.reporting.tables.counts import disagreements, sample_counts
 from stages.reporting.tables.gains import averages, gains
 from stages.reporting.tables.metrics import metrics, plots
 from stages.reporting.tables.prices import prices
+from stages.reporting.tables.resolution import resolution
 from stages.reporting.tables.scores import by_level, by_method, by_run
 from stages.reporting.tables.settings import settings
 
@@ -55,7 +58,7 @@ def build_report(root: Path, profile: str, data: Path = DATA) -> None:
         summary(results),
         all_sections(results, tables, compared),
     )
-    with output_folder(root / profile / "report") as folder:
+    with output_folder(root / profile / "report", lambda folder: check_report(folder, results)) as folder:
         write_json(folder / "metrics.json", metrics(results, tables["scores_by_run"]))
         write_text(folder / "report.md", render_markdown(title, lead, sections))
         panels = {name: panels_for_page(figure) for name, figure in figures.items()}
@@ -74,6 +77,21 @@ def build_report(root: Path, profile: str, data: Path = DATA) -> None:
     write_hours(hours(results, root / profile), root / profile)
 
 
+def check_report(folder: Path, results: Results) -> None:
+    """InputError unless the page is there to its end, with the side files that it loads, and no file is empty."""
+    benchmarks = {benchmark for _, benchmark in results.grades}
+    loaded = [f"samples/{name}.js" for name in benchmarks]
+    loaded += [f"samples/{benchmark}/{run}.js" for run, benchmark in results.grades]
+    for name in ["index.html", "report.md", "metrics.json", *sorted(loaded)]:
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name} is missing; run again")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.stat().st_size:
+            raise InputError(f"{path} is empty; run again")
+    if not (folder / "index.html").read_text(encoding="utf-8").rstrip().endswith("</html>"):
+        raise InputError(f"{folder / 'index.html'} has no end; run again")
+
+
 def measure(results: Results) -> dict[str, pd.DataFrame]:
     """Name of `tables/<name>.csv` -> table; the functions that make them say what their columns are."""
     runs, counts = by_run(results), sample_counts(results)
@@ -84,7 +102,10 @@ def measure(results: Results) -> dict[str, pd.DataFrame]:
         "scores_by_method": by_method(runs),
         "scores_by_level": by_level(results),
         "averages": averages(runs),
-        "gains": gains(runs),
+        "gains": gains(results),
+        "controls": against_controls(results),
+        "resolution": resolution(runs),
+        "checkpoints": chosen_checkpoints(results),
         "prices": prices(results, counts, runs),
         "disagreements": disagreements(results),
         "settings": settings(results),

@@ -1,6 +1,7 @@
 """Stage resolve: checks `params.yaml` whole and writes one small plan for each stage and run of the profile.
 
     python -m stages.resolve <profile>
+    python -m stages.resolve --check     checks and writes nothing: for what DVC would say in words of its own, or late
 
 Every other stage depends on its own plan instead of on `params.yaml` and the source tree. A plan holds the stage's
 settings and a fingerprint of the code that the stage imports (without comments and docstrings), so a stage runs again
@@ -10,14 +11,16 @@ exactly when something that it uses has changed: a new method or a changed setti
 from pathlib import Path
 
 from stages.common.command import run_stage
-from stages.common.files import InputError, output_folder, write_text
+from stages.common.files import InputError, output_folder, write_json, write_text
 from stages.profile.params import load
+from stages.profile.plans.base import MADE_FROM, PARAMS, read_params_sha256
 from stages.profile.resolution import plans, report_plan
 
 
 def main(arguments: list[str]) -> None:
-    params = load(Path("params.yaml"))
-    if arguments != [params.profile]:
+    made_from = read_params_sha256()
+    params = load(PARAMS)
+    if arguments not in ([params.profile], ["--check"]):
         raise InputError(
             f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; "
             "cp profiles/<name>.yaml params.yaml"
@@ -31,9 +34,20 @@ def main(arguments: list[str]) -> None:
 
         check_setting(load_published(), params.published)
         stands_for(report_plan(params))
-    with output_folder(Path("results") / params.profile / "plan") as folder:
+    if arguments == ["--check"]:
+        return
+
+    def check(folder: Path) -> None:
+        for name, plan in written.items():
+            if (folder / f"{name}.json").read_text(encoding="utf-8") != plan.text():
+                raise InputError(f"{folder / name}.json is not the plan that was written; run again")
+        if read_params_sha256() != made_from:
+            raise InputError(f"{PARAMS} has changed while the plan was made; run again")
+
+    with output_folder(Path("results") / params.profile / "plan", check) as folder:
         for name, plan in written.items():
             write_text(folder / f"{name}.json", plan.text())
+        write_json(folder / MADE_FROM, {"profile": params.profile, "sha256": made_from})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pyarrow
 import pyarrow.parquet
 
 from stages.common.command import run_stage
-from stages.common.files import InputError, output_folder, sha256, write_json
+from stages.common.files import InputError, output_folder, read_json, sha256, write_json
 from stages.datasets.subsets import at_random, largest_clusters
 from stages.profile.plans.subset import SubsetPlan
 from stages.profile.sections.subset import Subset
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
 def write_subsets(plan: SubsetPlan, data: Path, model: Path, output: Path) -> None:
     """`data` holds the training sets, `model` is an HF folder whose embeddings of the prompts are clustered."""
     labels: dict[tuple[str, int], np.ndarray] = {}  # subsets of one clustering share it
-    with output_folder(output) as folder:
+    with output_folder(output, check_subsets) as folder:
         manifest = {}
         for name, subset in plan.subsets.items():
             table = pyarrow.parquet.read_table(data / f"{subset.of}.parquet")
@@ -48,6 +48,13 @@ def write_subsets(plan: SubsetPlan, data: Path, model: Path, output: Path) -> No
             manifest[name] = {**chosen, "rows_in": table.num_rows, "rows_out": len(positions), "sha256": sha256(path)}
             print(f"subset {name}: {len(positions)} of {table.num_rows} prompts")
         write_json(folder / "manifest.json", manifest)
+
+
+def check_subsets(folder: Path) -> None:
+    """InputError unless each subset of the manifest is there with its sha256."""
+    for name, entry in read_json(folder / "manifest.json").items():
+        if sha256(folder / f"{name}.parquet") != entry["sha256"]:
+            raise InputError(f"{folder / name}.parquet is not the file that manifest.json names; run again")
 
 
 def random_positions(name: str, subset: Subset, count: int, bench_seed: int) -> list[int]:

@@ -3,9 +3,10 @@
     python -m stages.train <profile> <method> <seed>
 
 Reads the run's plan, the training set and the base model; writes `results/<profile>/train/<method>-<seed>/` with
-`steps.jsonl` (one line a step), `model/` (HF export) and `versions.json` (also how many prompts were trained on). Seconds
-and memory go beside it, untracked. Checkpoints live in a work folder named by a hash of everything the run depends on: a
-killed run goes on from its last checkpoint, and a changed one starts clean.
+`steps.jsonl` (one line a step), `model/` (HF export), `checkpoints/step-<n>/` (the same of earlier steps, where the profile
+evaluates them) and `versions.json` (also how many prompts were trained on). Seconds and memory go beside it, untracked. Checkpoints live in a work folder named by a hash of everything the run depends on: a
+killed run goes on from its last checkpoint, and a changed one starts clean. Of a run whose outputs are written only the weights
+stay there.
 
 With `backend.share_session`, the first training that `dvc repro` starts trains all runs that are due, one after the other
 in one process; the stages after it find their work done.
@@ -18,8 +19,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from stages.artifacts.model import check_model
 from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import last_step, read_steps
+from stages.backend.checkpoints import checkpoint, exported, kept_weights
 from stages.backend.environment import assert_versions
 from stages.backend.session import Run, train
 from stages.common.bar import Bar
@@ -62,6 +65,7 @@ def main(arguments: list[str]) -> None:
             model,
             TrainingRecord(packages=packages, seed=plan.seed, **read_json(run.work / "prompts.json")),
         )
+        run.forget_states()
 
 
 def _run(profile: str, plan: TrainPlan, inputs: list[str]) -> Run:
@@ -113,14 +117,23 @@ def _export(output: Path, run: Run, model: Path, record: TrainingRecord) -> None
         read_steps(run.steps, steps)
     except InputError as error:
         raise InputError(f"{error}: delete {run.work} and train again")
-    exported = run.checkpoint(steps) / "actor" / "huggingface"
-    with output_folder(output) as folder:
+    weights = {"model": exported(checkpoint(run.checkpoints, steps))}
+    weights |= {f"checkpoints/step-{step}": kept_weights(run.work, step) for step in run.plan.kept_steps}
+
+    def check(folder: Path) -> None:
+        read_steps(folder / "steps.jsonl", steps)
+        TrainingRecord.read(folder, "train", output.name)
+        for place in weights:
+            check_model(folder / place)
+
+    with output_folder(output, check) as folder:
         shutil.copyfile(run.steps, folder / "steps.jsonl")
         record.write(folder)
-        (folder / "model").mkdir()
         kept = [file for file in model.iterdir() if not _is_weights(file)]
-        for file in [*kept, *(file for file in exported.iterdir() if _is_weights(file))]:
-            shutil.copyfile(file, folder / "model" / file.name)
+        for place, trained in weights.items():
+            (folder / place).mkdir(parents=True)
+            for file in [*kept, *(file for file in trained.iterdir() if _is_weights(file))]:
+                shutil.copyfile(file, folder / place / file.name)
     shutil.copyfile(run.work / "timings.jsonl", output.with_name(f"{output.name}.timings.jsonl"))
 
 

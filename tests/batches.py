@@ -33,9 +33,9 @@ def random_update(
     step: int = 1,
 ) -> DifferentiableUpdate:
     """A ragged mini-batch of two groups with consistent log-probs and entropies, float64, `log_prob` differentiable."""
-    generator = torch.Generator().manual_seed(seed)
+    generator, of_engine = (torch.Generator().manual_seed(seed + offset) for offset in (0, 1_000_000))
 
-    def normal(*shape):
+    def normal(*shape, generator=generator):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     old_logits = normal(responses, length, vocabulary)
@@ -56,6 +56,9 @@ def random_update(
         index=torch.arange(responses),
         training_step=TrainingStep(step, 10, state or {}, seed=17, entropy=entropy_of(old_logits)[mask].mean().item()),
         reference_log_prob=log_prob_of(old_logits + 0.2 * normal(responses, length, vocabulary), token_ids),
+        engine_log_prob=log_prob_of(
+            old_logits + 0.3 * normal(responses, length, vocabulary, generator=of_engine), token_ids
+        ),
         prompt_id=tuple(f"p{i // max(responses // 2, 1)}" for i in range(responses)),
         answer=tuple(["7", "8", None, "7"][i % 4] for i in range(responses)),
         decode=lambda token: f" {['wait', 'but', 'so', 'then', 'let', 'hence', 'next'][token % 7]}",

@@ -9,6 +9,8 @@ from stages.profile.plans.model import ModelPlan
 from stages.profile.sections.model import Model
 from tests.plans import CODE
 
+LONGEST = {"test_end_to_end.py", "test_session.py"}
+
 settings.register_profile("bench", deadline=None, derandomize=True)
 settings.load_profile("bench")
 
@@ -24,3 +26,11 @@ def shipped_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shipped_model")
     lab(ModelPlan(**CODE, bench_seed=1, model=Model(source="lab"), dtype="float32"), folder)
     return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Files that start Ray or vLLM come first, the longest of them before the others: else one process waits for the other at
+    the end.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, item.path.name not in LONGEST))

@@ -13,7 +13,8 @@ CODE = {"code": "of a test", "environment": "of a test"}
 def prepare_plan(bench_seed: int = 1, **fields: Any) -> PreparePlan:
     """`fields` over a plan that prepares nothing; they may be plain JSON."""
     nothing = {"training": [], "variant": "decontaminated", "prompt": "plain", "benchmarks": [], "lab": None}
-    by_benchmark: dict[str, dict] = {"benchmark_sources": {}, "benchmark_settings": {}}
+    by_benchmark: dict[str, Any] = {"benchmark_sources": {}, "benchmark_settings": {}, "benchmark_prompts": {}}
+    by_benchmark |= {"max_prompt_tokens": 1, "context_length": 2}
     return PreparePlan.model_validate({**CODE, "bench_seed": bench_seed, **nothing, **by_benchmark, **fields})
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -86,12 +86,26 @@ def clean_environment() -> dict[str, str]:
 
 
 def descendants_left(project: Path) -> list[str]:
-    """Command lines of supervised processes of this project that still run."""
-    left = []
+    """Command lines of processes of this project that still run, this one and those above it apart.
+
+    A process is the project's if it works in its folder, writes or reads there, names it, or carries the mark of what is
+    supervised; so are all processes below one. None of these is lost to a title over the environment.
+    """
+    this, found = psutil.Process(), set()
     for process in psutil.process_iter():
-        try:
-            if str(project) in process.environ().get(MARK, "") and process.status() != psutil.STATUS_ZOMBIE:
-                left.append(" ".join(process.cmdline())[:120])
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
+        with suppress(OSError, psutil.Error):
+            if _belongs(process, str(project)):
+                found |= {process, *process.children(recursive=True)}
+    left = []
+    for process in found - {this, *this.parents()}:
+        with suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                left.append(f"{process.pid} {process.name()}: {' '.join(process.cmdline())[:120]}")
     return left
+
+
+def _belongs(process: psutil.Process, folder: str) -> bool:
+    proc = Path(f"/proc/{process.pid}")
+    places = [os.readlink(proc / "cwd"), *(os.readlink(link) for link in (proc / "fd").iterdir())]
+    within = any(place == folder or place.startswith(f"{folder}/") for place in places)
+    return within or folder.encode() in (proc / "environ").read_bytes() + (proc / "cmdline").read_bytes()

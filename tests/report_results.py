@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.artifacts.choices import Choice
 from stages.artifacts.grades import ALTERNATIVE, SCORES, NotRun, Score, write_table
 from stages.artifacts.manifest import Entry, to_json
 from stages.artifacts.records import SamplingRecord, TrainingRecord
@@ -13,6 +14,7 @@ from stages.artifacts.samples import Sample
 from stages.artifacts.steps import line_of
 from stages.common.files import write_json, write_jsonl, write_text
 from stages.profile.plans.report import ReportPlan
+from stages.protocols.checkpoint import checkpoint_rule
 from stages.protocols.effective import EffectiveProtocol
 from stages.protocols.record import load_protocols
 from stages.statistics import avg_at_k, pass_at_k
@@ -36,6 +38,7 @@ TRAIN = {
     "responses_per_prompt": 4,
     "updates_per_step": 1,
     "micro_batch": 4,
+    "reward": "exact_box",
     "temperature": 1.0,
     "max_prompt_tokens": 32,
     "max_response_tokens": 64,
@@ -108,7 +111,14 @@ def write_results(
         write_jsonl(folder / "data" / path, lines)
         manifest[path] = entry()
     write_json(folder / "data" / "manifest.json", to_json(manifest))
-    for number, run in enumerate(["base", *plan.released, *runs]):
+    chosen = {f"{run}.{rule}": text for rule, text in plan.checkpoints.items() for run in runs}
+    for number, run in enumerate(["base", *plan.released, *runs, *chosen]):
+        if run in chosen:  # the step before the last, by scores that a test does not read
+            looked_at = checkpoint_rule(chosen[run]).benchmarks
+            scored = {step: dict.fromkeys(looked_at, 0.5) for step in range(1, steps + 1)} if looked_at else {}
+            optimism = 0.02 if looked_at else None
+            choice = Choice(rule=chosen[run], step=steps - 1, scores=scored, optimism=optimism)
+            choice.write(folder / "samples" / run)
         if run in runs:
             write_steps(folder / "train" / run, run, number, steps)
         record = SamplingRecord(packages=PACKAGES, protocol=protocol.asked_by, model_sha256=f"{number:064x}")

@@ -48,6 +48,18 @@ class NotRun(BaseModel):
         return self.status.removeprefix("not run:").strip()
 
 
+class InstructionScore(BaseModel):
+    """Of the instructions of all prompts together: `avg_at_k` is the share that is followed, each instruction weighing the
+    same; `pass_at_k`: j -> the share that is followed in one of j samples.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    instructions: NonNegativeInt
+    avg_at_k: FiniteFloat
+    pass_at_k: dict[str, FiniteFloat]
+
+
 class Score(BaseModel):
     """The record of a graded benchmark. Counts are of samples, `rows` of them; what cannot be judged is wrong.
 
@@ -55,6 +67,7 @@ class Score(BaseModel):
     distinct n-gram shares; absent where no sample has five words) and answers_per_problem (different final answers).
     `disagreement`: alternative grader -> counts of both_right, only_primary, only_alternative, both_wrong.
     `alternatives`: alternative grader -> its version, or `not run: ` and why.
+    `instruction_level`: grader -> its score of single instructions, where prompts give several; else absent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -75,6 +88,7 @@ class Score(BaseModel):
     diversity: dict[str, FiniteFloat]
     disagreement: dict[str, dict[str, NonNegativeInt]]
     alternatives: dict[str, str]
+    instruction_level: dict[str, InstructionScore] | None = None
 
 
 def write_table(path: Path, columns: Mapping[str, Iterable[Any]]) -> None:
@@ -100,6 +114,16 @@ def read_scores(folder: Path, benchmarks: Iterable[str], run: str) -> dict[str, 
         except ValidationError as error:
             raise InputError(f"{path}: {first_problem(error, kind, benchmark)}: {again}")
     return found
+
+
+def check_grades(folder: Path, samples: Mapping[str, int], run: str) -> None:
+    """InputError unless the folder holds a record of each benchmark, and a whole table of each that was graded.
+
+    `samples`: benchmark -> samples a problem.
+    """
+    for benchmark, score in read_scores(folder, samples, run).items():
+        if isinstance(score, Score):
+            read_grades(folder / f"{benchmark}.parquet", score, samples[benchmark], run)
 
 
 @dataclass(frozen=True)

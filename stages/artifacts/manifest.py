@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from stages.common.files import InputError
+from stages.common.files import InputError, sha256
 from stages.common.validation import first_problem
 
 
@@ -49,3 +49,10 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(f"{path} is missing: run stage prepare (dvc repro does)")
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}: run stage prepare again")
+
+
+def check_data(folder: Path) -> None:
+    """InputError unless the folder holds its manifest, and every file that this names with the sha256 that it states."""
+    for name, entry in read_manifest(folder / "manifest.json").items():
+        if not (folder / name).is_file() or sha256(folder / name) != entry.sha256:
+            raise InputError(f"{folder / name} is not the file that manifest.json names: run stage prepare again")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
+from stages.artifacts.records import SamplingRecord
 from stages.common.files import InputError
 from stages.common.validation import first_problem
 
@@ -41,3 +42,12 @@ def read_samples(path: Path) -> Iterator[Sample]:
                     )
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run stage sample (dvc repro does)")
+
+
+def check_samples(folder: Path, counts: dict[str, int]) -> None:
+    """InputError unless the folder holds its record and, of each benchmark, as many samples as `counts` says."""
+    SamplingRecord.read(folder, "sample", folder.name)
+    for benchmark, wanted in counts.items():
+        found = sum(1 for _ in read_samples(folder / f"{benchmark}.jsonl"))
+        if found != wanted:
+            raise InputError(f"{folder / benchmark}.jsonl holds {found} samples, not {wanted}: run stage sample again")

@@ -59,6 +59,9 @@ COLUMNS = {
     # in the update, means over the step's mini-batches
     "clip_fraction_high": Column("clipped above, A > 0", SHARE, "no gradient because the ratio is above 1 + ε_high"),
     "clip_fraction_low": Column("clipped below, A < 0", SHARE, "no gradient because the ratio is below 1 − ε_low"),
+    "clip_fraction_dual": Column(
+        "held by the dual clip, A < 0", SHARE, "no gradient because the ratio is above the dual clip", always=False
+    ),
     "kl": Column("ln π_old − ln π", NATS, "mean over tokens: the k1 estimate of the KL from the old policy"),
     "kept_fraction": Column("tokens that count", SHARE, "tokens that the method's mask keeps"),
     "gradient_norm": Column("gradient norm", "", "before clipping"),

@@ -11,6 +11,7 @@ How it trains
     main.py           that process: Ray, and verl's own V1 trainer with the parts below
     local.py          what a training on a few cores does otherwise: fewer processes, which start side by side
     trainer.py        verl's synchronous trainer, with the bench's methods, seeds, controllers and step log
+    mini_batches.py   which device gets which responses of a mini-batch
     replay_buffer.py  verl's replay buffer, with dynamic sampling that repeats
     agent_loop.py     verl's single-turn agent loop, with a seed and a reward for every response, and branches
     agent_loops.yaml  their names for verl

@@ -19,6 +19,7 @@ from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentL
 from verl.workers.rollout.replica import TokenOutput
 from vllm.sampling_params import RequestOutputKind
 
+from stages.backend.bench_config import SECTION
 from stages.backend.reward import score_response
 
 ENTROPY_TOKENS = 20  # of how many tokens of a distribution vLLM gives the log-probs at most (max_logprobs)
@@ -41,7 +42,8 @@ class SeededSingleTurnAgentLoop(SingleTurnAgentLoop):
         }
         output = await super().run({**sampling_params, **own}, **kwargs)
         text = self.tokenizer.decode(output.response_ids, skip_special_tokens=True)
-        scored = score_response(kwargs["data_source"], text, kwargs["reward_model"]["ground_truth"])
+        reward = self.config.actor_rollout_ref[SECTION].reward
+        scored = score_response(reward, kwargs["data_source"], text, kwargs["reward_model"]["ground_truth"])
         output.reward_score = float(scored.correct)
         output.extra_fields["reward_extra_info"] = scored._asdict()
         return output

@@ -9,15 +9,17 @@ from typing import Any, Self
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from stages.profile.sections.train import Reward
+
 SECTION = "bench"
 RUN_BEGINS = "bench: run begins:"  # the trainer prints it before a run's name; session.py looks for it
 
 
-class Record(BaseModel):
+class Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class BenchRun(Record):
+class BenchRun(Checked):
     """One of the runs that a session trains, one after the other."""
 
     name: str
@@ -25,17 +27,19 @@ class BenchRun(Record):
     method_settings: dict[str, Any] = Field(description="complete")
     seed: int = Field(description="of all generators")
     reference: bool = Field(description="whether log-probs of the reference policy are computed")
+    kept_steps: list[int] = Field(description="of which the weights are kept, beside the last")
     work: Path = Field(strict=False, description="folder of the run's checkpoints and logs")
     settings: dict[str, Any] = Field(
         description="verl's settings that this run decides and another may decide otherwise"
     )
 
 
-class BenchConfig(Record):
+class BenchConfig(Checked):
     """`shared`: the session can go from one run to the next, for which every worker keeps a copy of the first weights."""
 
     runs: list[BenchRun] = Field(min_length=1)
     shared: bool
+    reward: Reward = Field(description="the rule that says which responses are right")
     max_response_tokens: PositiveInt
     threads: PositiveInt = Field(description="that an actor worker computes with")
 

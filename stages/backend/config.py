@@ -44,10 +44,17 @@ def session_settings(runs: list[tuple[TrainPlan, Path]], data: Path, model: Path
     plan, _ = runs[0]
     train, backend, optimiser = plan.train, plan.backend, plan.train.optimiser
     longest = train.max_prompt_tokens + train.max_response_tokens
-    precision = {"mixed_precision": {"param_dtype": "fp32" if backend.dtype == "float32" else "bf16"}}
+    fsdp: dict[str, Any] = {"mixed_precision": {"param_dtype": "fp32" if backend.dtype == "float32" else "bf16"}}
+    if backend.deterministic:
+        fsdp |= {"full_determinism": True, "seed": plan.bench_seed}
+    resting = {"param_offload": True, "optimizer_offload": True} if backend.offload else {}
     own = [_run(*run) for run in runs]
     bench = BenchConfig(
-        runs=own, shared=backend.share_session, max_response_tokens=train.max_response_tokens, threads=backend.threads
+        runs=own,
+        shared=backend.share_session,
+        reward=train.reward,
+        max_response_tokens=train.max_response_tokens,
+        threads=backend.threads,
     )
     common = {
         "actor_rollout_ref": {
@@ -60,14 +67,14 @@ def session_settings(runs: list[tuple[TrainPlan, Path]], data: Path, model: Path
                     "betas": list(optimiser.betas),
                     "lr_scheduler_type": optimiser.schedule,
                     "override_optimizer_config": {"eps": optimiser.epsilon},
+                    "clip_grad": optimiser.gradient_clip,
                 },
-                "fsdp_config": precision,
+                "fsdp_config": fsdp | resting,
                 "ppo_micro_batch_size_per_gpu": train.micro_batch,
                 # makes verl load a reference policy; what is done with its log-probs is the method's own affair
                 "use_kl_loss": any(run.reference for run in own),
-                "grad_clip": optimiser.gradient_clip,
             },
-            "ref": {"log_prob_micro_batch_size_per_gpu": train.micro_batch, "fsdp_config": precision},
+            "ref": {"log_prob_micro_batch_size_per_gpu": train.micro_batch, "fsdp_config": fsdp},
             "rollout": {
                 "temperature": train.temperature,
                 "seed": plan.bench_seed,  # of the engine; every response has one of its run (agent_loop.py)
@@ -94,7 +101,26 @@ def session_settings(runs: list[tuple[TrainPlan, Path]], data: Path, model: Path
             "device": backend.platform,
         },
     }
-    return OmegaConf.to_container(OmegaConf.merge(common, own[0].settings))  # type: ignore[return-value]  # a mapping's
+    return OmegaConf.to_container(OmegaConf.merge(common, _without_padding(backend), own[0].settings))  # type: ignore[return-value]  # a mapping's
+
+
+def _without_padding(backend: Backend) -> dict[str, Any]:
+    """How many tokens a device computes on at once, where it is told so: verl then pads nothing, in any pass.
+
+    worker.py takes the methods out that depend on micro-batches.
+    """
+    tokens = backend.micro_batch_tokens
+    if tokens is None:
+        return {}
+    passes = {"log_prob_use_dynamic_bsz": True, "log_prob_max_token_len_per_gpu": tokens}
+    return {
+        "actor_rollout_ref": {
+            "actor": {"use_dynamic_bsz": True, "ppo_max_token_len_per_gpu": tokens},
+            "ref": passes,
+            "rollout": passes,
+            "model": {"use_remove_padding": True},
+        }
+    }
 
 
 def _run(plan: TrainPlan, work: Path) -> BenchRun:
@@ -117,6 +143,7 @@ def _run(plan: TrainPlan, work: Path) -> BenchRun:
         method_settings=plan.method_settings,
         seed=plan.seed,
         reference=method.reference != "none",
+        kept_steps=plan.kept_steps,
         work=work,
         settings=settings,
     )
@@ -129,4 +156,5 @@ def _engine_limits(train: Train, backend: Backend) -> dict[str, Any]:
         responses = train.prompts_per_step * train.responses_per_prompt
         return {"max_num_batched_tokens": max(4096, longest), "max_num_seqs": min(256, responses)}
     share = backend.engine_memory_share
-    return {} if share is None else {"gpu_memory_utilization": share}
+    limits: dict[str, Any] = {"tensor_model_parallel_size": backend.engine_devices}
+    return limits if share is None else limits | {"gpu_memory_utilization": share}

@@ -2,11 +2,13 @@
 
 import os
 import sys
+import uuid
 from importlib.metadata import PackageNotFoundError, version
 
 from stages.common.files import InputError
 from stages.profile.sections.backend import Backend
 
+SESSION = "ENTROPY_BENCH_SESSION"  # names the session that a process belongs to
 # Checked before anything starts, and recorded with every result.
 VERSIONS = {
     "cpu": {
@@ -42,7 +44,8 @@ def assert_versions(platform: str) -> dict[str, str]:
             found = "not installed"
         if found != pinned:
             raise InputError(
-                f"{package} is {found}, but {lock} pins {pinned} for backend.platform {platform}: run make setup"
+                f"{package} is {found}, but {lock} pins {pinned} for backend.platform {platform}: run make setup, and "
+                f"this by locks/python {platform}"
             )
     return {"python": "3.11", **VERSIONS[platform]}
 
@@ -61,9 +64,15 @@ def environment(backend: Backend) -> dict[str, str]:
         "WANDB_MODE": "disabled",
         "TOKENIZERS_PARALLELISM": "false",
         "RAY_DEDUP_LOGS": "0",
+        SESSION: uuid.uuid4().hex[:12],
         "RAY_enable_worker_prestart": "0",  # every actor gets a process of its own: idle ones only delay the start
         "RAY_prestart_worker_first_driver": "0",
         "HYDRA_FULL_ERROR": "1",
+        # Every profile runs on one machine, so nothing that listens needs to be reached from another one, and little of it
+        # asks who is there. Without "cluster" Ray takes 127.0.0.1 for its node, and what asks Ray for the address with it.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "VLLM_HOST_IP": "127.0.0.1",
+        "GLOO_SOCKET_IFNAME": "lo",
     }
     if backend.platform == "cpu":
         variables |= {
@@ -77,4 +86,10 @@ def environment(backend: Backend) -> dict[str, str]:
             "TQ_NUM_THREADS": "2",
             "RAY_memory_monitor_refresh_ms": "0",
         }
+    else:
+        # FlashInfer compiles its sampler at the start, for which the lock has no fitting CUDA compiler (vllm#49497). No
+        # result depends on it: requests with a seed are never sampled by it.
+        variables["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
+        if backend.deterministic:
+            variables["VLLM_BATCH_INVARIANT"] = "1"
     return variables

@@ -13,7 +13,7 @@ from verl.workers.utils.padding import no_padding_2_padding
 
 from stages.rl.aggregation import aggregate
 from stages.rl.batch import TrainingStep, Update
-from stages.rl.batch_statistics import with_batch_statistics
+from stages.rl.batch_statistics import batch_of, with_batch_statistics
 from stages.rl.logits import chunked
 from stages.rl.method import Method
 
@@ -28,7 +28,7 @@ def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
     `model_output` is empty where no pass of the current policy was made: `log_prob` and `entropy` are then None.
     """
     fields = ["response_mask", "responses", "old_log_probs", "entropy", "advantages"]
-    fields += [name for name in ("ref_log_prob", "bench_mask") if name in data]
+    fields += [name for name in ("ref_log_prob", "rollout_log_probs", "bench_mask") if name in data]
     fields += [name for name in data.keys() if name.startswith(STATISTIC)]  # noqa: SIM118 (without it: rows)
     padded = data.select(*fields).to_padded_tensor()
     context = tu.get_non_tensor_data(data, "bench_training_step", default=None)
@@ -51,6 +51,7 @@ def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
         index=data["bench_index"],
         training_step=TrainingStep(**context),
         reference_log_prob=padded.get("ref_log_prob", None),
+        engine_log_prob=padded.get("rollout_log_probs", None),
         log_prob=current.get("log_probs"),  # type: ignore[arg-type]  # without a pass nobody reads it
         entropy=current.get("entropy"),  # type: ignore[arg-type]
         advantages=padded["advantages"],
@@ -97,7 +98,7 @@ class MethodLoss:
         kept = tu.get_non_tensor_data(data, "bench_kept", default=None)
         kept = kept or {"tokens": tokens, "responses": data["global_batch_size"]}
         accumulated = {}
-        if self.method.batch_statistics == "micro_batch":
+        if batch_of(self.method) == "micro_batch":
             update = with_batch_statistics(self.method, self._with_earlier_parts(update))
             accumulated = self._accumulate(update, len(update.response_mask) / data["global_batch_size"] * ranks)
             # what the other parts keep is not known here: as if it were the same share

@@ -25,7 +25,7 @@ def read_responses(
     response_mask = data["response_mask"]
     padded = data.to_padded_tensor()
     scores = [fields["reward_extra_info"] for fields in extra]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(uid))}
+    index, group = numbered(batch.keys, uid)
     responses = Responses(
         response_mask=padded["response_mask"].bool(),
         token_ids=padded["responses"],
@@ -33,8 +33,8 @@ def read_responses(
         old_entropy=padded["entropy"],
         rewards=padded["rm_scores"].sum(-1),
         correct=torch.tensor([score["correct"] for score in scores]),
-        group=torch.tensor([numbers[name] for name in uid]),
-        index=torch.arange(len(uid)),
+        group=group,
+        index=index,
         training_step=training_step,
         reference_log_prob=padded.get("ref_log_prob", None),
         prompt_id=tuple(item["id"] for item in information),
@@ -42,3 +42,15 @@ def read_responses(
         decode=lambda token: str(tokenizer.decode([token])),
     )
     return responses, response_mask
+
+
+def numbered(keys: list[str], prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """[B] the number of each response and [B] of its prompt, by name: their order depends on the number of devices.
+
+    `keys` name the responses and `prompts` their prompts. In the order of `keys` the numbers are 0, 1, ….
+    """
+    by_name = sorted(range(len(keys)), key=keys.__getitem__)
+    index = torch.empty(len(keys), dtype=torch.long)
+    index[by_name] = torch.arange(len(keys))
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(prompts[place] for place in by_name))}
+    return index, torch.tensor([numbers[name] for name in prompts])

@@ -1,33 +1,43 @@
-r"""The reward of training: 1 for a correct response, 0 for any other.
+"""The reward of training: 1 for a right response, 0 for any other.
 
-It is decided from the text of the last `\boxed{}`, without starting a process: rewards have to be fast. Evaluation has
-graders of its own (stages/graders).
+`train.reward` names the rule, one of the graders that decide by the text alone. It runs in the process that samples, for
+every response as it arrives, so it starts no other.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from stages.graders import by_value, dapo, exact_box, steer
+from stages.graders.base import Grade
 from stages.lab.expression import evaluate
 from stages.lab.problems import CODE_POINTS
-from stages.text.answers import normalise_answer
+from stages.profile.sections.train import Reward
 from stages.text.boxed import last_boxed_answer
+
+REWARDS: dict[Reward, Callable[[list[tuple[dict[str, Any], str]]], list[Grade]]] = {
+    "by_value": by_value.grade,
+    "exact_box": exact_box.grade,
+    "math_dapo": dapo.grade,
+    "steer_box": steer.grade,
+}
 
 
 class ScoredResponse(NamedTuple):
-    """`answer` is the boxed answer as written; None without one."""
+    """`answer` is the answer as the rule read it; None where it read none."""
 
     correct: bool
     answer: str | None
 
 
-def score_response(data_source: str, response: str, gold: str) -> ScoredResponse:
-    """Correct if the boxed answer equals the gold once both are normalised.
+def score_response(reward: Reward, data_source: str, response: str, gold: str) -> ScoredResponse:
+    """What the rule `reward` says of a response.
 
-    For `lab_code` the answer is an expression of x and the gold its values at `CODE_POINTS`, separated by spaces.
+    An answer to the laboratory's `lab_code` is an expression of x, and the gold its values at `CODE_POINTS`, separated by
+    spaces. No rule for mathematics can compare these, so their values are compared, whatever the reward.
     """
-    answer = last_boxed_answer(response)
-    if answer is None:
-        return ScoredResponse(False, None)
     if data_source == "lab_code":
-        values = [evaluate(answer, x) for x in CODE_POINTS]
+        answer = last_boxed_answer(response)
+        values = None if answer is None else [evaluate(answer, x) for x in CODE_POINTS]
         return ScoredResponse(values == [int(value) for value in gold.split()], answer)
-    return ScoredResponse(normalise_answer(answer) == normalise_answer(gold), answer)
+    (grade,) = REWARDS[reward]([({"answer": gold}, response)])
+    return ScoredResponse(grade.correct, grade.extracted)

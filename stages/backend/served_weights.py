@@ -33,11 +33,18 @@ class ServedWeights:
             loaded.add(id(layer.weight))
 
     def weights_digests(self, folder: str) -> dict[str, str]:
-        """The digest of what is computed with (`served`), and of the safetensors files in `folder` (`asked`)."""
+        """The digest of what is computed with (`served`), and of the safetensors files in `folder` (`asked`).
+
+        vLLM hands on what the first of several copies of the model says. Another one raises RuntimeError where they differ.
+        """
         config = self.model_runner.model_config
         with torch.inference_mode():
             asked = stored(Path(folder), config.dtype, tied=config.hf_config.tie_word_embeddings)
-            return {"served": digest(computed_with(self.model_runner.get_model())), "asked": digest(asked)}
+            digests = {"served": digest(computed_with(self.model_runner.get_model())), "asked": digest(asked)}
+        copy = self.model_runner.parallel_config.data_parallel_index
+        if copy and digests["served"] != digests["asked"]:
+            raise RuntimeError(f"copy {copy} of the model computes with other weights than those in {folder}")
+        return digests
 
 
 def linear_layers(model: torch.nn.Module) -> Iterator[Any]:

@@ -52,6 +52,11 @@ def command(model: Path, port: int, plan: SamplePlan) -> list[str]:
     }
     if backend.engine_memory_share is not None:
         options["gpu-memory-utilization"] = backend.engine_memory_share
+    if backend.platform == "cuda":
+        options |= {
+            "tensor-parallel-size": backend.engine_devices,
+            "data-parallel-size": backend.devices // backend.engine_devices,
+        }
     if backend.share_session:
         options["worker-extension-cls"] = WORKER_EXTENSION
     flags = []
@@ -66,7 +71,7 @@ def command(model: Path, port: int, plan: SamplePlan) -> list[str]:
 
 
 @contextmanager
-def serving(model: Path, port: int, plan: SamplePlan, log: Path, *marks: str) -> Iterator[Popen]:
+def serving(model: Path, port: int, plan: SamplePlan, log: Path, *marks: Path) -> Iterator[Popen]:
     """The server's process, which may still be starting; `log` and `marks` as in `supervised`."""
     variables = environment(plan.backend)
     if plan.backend.share_session:

@@ -4,20 +4,27 @@ Its output is `session.log` in the work folder of the first run; the lines from 
 also in that run's own `verl.log`. A run leaves `failed.json` there when it fails.
 """
 
+import os
+import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from stages.artifacts.steps import last_step
 from stages.backend.bench_config import RUN_BEGINS
+from stages.backend.checkpoints import checkpoint, exported, last_whole
 from stages.backend.config import session_settings
 from stages.backend.environment import environment
 from stages.common.files import read_json, write_json
 from stages.common.supervise import ProcessFailed, last_lines, supervised, wait
 from stages.profile.plans.train import TrainPlan
 
-PATIENCE = 900.0  # seconds without a new step or log line; a step of a 7B model takes minutes
+# Seconds without a new step, log line or byte of a checkpoint. While it samples, computes or loads, verl says so every
+# minute (worker.py). What is silent is the reading of a checkpoint: 91 GB for 7.6 B parameters, in this time from a disk of
+# 100 MB/s.
+PATIENCE = 900.0
 
 
 class Run(NamedTuple):
@@ -37,10 +44,25 @@ class Run(NamedTuple):
     def is_done(self) -> bool:
         last = last_step(self.steps)
         steps = self.plan.train.steps
-        return last is not None and last["step"] == steps and self.checkpoint(steps).exists()
+        return last is not None and last["step"] == steps == last_whole(self.checkpoints)
 
-    def checkpoint(self, step: int) -> Path:
-        return self.work / "checkpoints" / f"global_step_{step}"
+    @property
+    def checkpoints(self) -> Path:
+        return self.work / "checkpoints"
+
+    def forget_states(self) -> None:
+        """Deletes what only a run that is not done needs: of the checkpoints only the exported weights of the last stay.
+
+        From those the run's outputs can be written again; a training with other settings has another work folder.
+        """
+        last = checkpoint(self.checkpoints, self.plan.train.steps)
+        for other in self.checkpoints.glob("global_step_*"):
+            if other != last:
+                shutil.rmtree(other)
+        weights = exported(last)
+        for path in [*last.iterdir(), *weights.parent.iterdir()]:
+            if path not in (weights, weights.parent):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def failure(self) -> str | None:
         """Why the last session could not train the run."""
@@ -62,11 +84,11 @@ def train(runs: list[Run], data: Path, model: Path, progress: Callable[[], objec
         log = RunLogs(left)
         write_json(left[0].work / "launch.json", session_settings(list(left), data.resolve(), model.resolve()))
         command = [sys.executable, "-m", "stages.backend.main", str(left[0].work / "launch.json")]
-        marks = [f"train/{run.work}" for run in left]
+        marks = [run.work / "session_log.txt" for run in left]
 
         def follow(log: "RunLogs" = log) -> object:
             log.follow()
-            return progress()
+            return progress(), log.current and bytes_below(log.current.work / "checkpoints")
 
         try:
             with supervised(command, environment(left[0].plan.backend), log.path, *marks) as process:
@@ -80,6 +102,16 @@ def train(runs: list[Run], data: Path, model: Path, progress: Callable[[], objec
             failed |= {run.plan.run: "ended before its last step" for run in left if not run.is_done()}
         failed |= {run.plan.run: reason for run in left if (reason := run.failure())}
     return failed
+
+
+def bytes_below(folder: Path) -> int:
+    """The bytes of all files below `folder`, which another process may be writing or deleting; 0 without a folder."""
+    total = 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(above, name)).st_size
+    return total
 
 
 class RunLogs:

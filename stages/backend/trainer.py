@@ -8,6 +8,7 @@ bytes for the same seed) and one to `timings.jsonl` (seconds and memory, which d
 """
 
 import json
+import os
 import traceback
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,14 +28,17 @@ from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
 from verl.workers.utils.padding import response_to_nested
 
+from stages.artifacts.model import check_model
 from stages.artifacts.steps import COLUMNS, OWN, line_of
 from stages.backend.bench_config import RUN_BEGINS, BenchConfig, BenchRun
+from stages.backend.checkpoints import checkpoint, exported, keep_last_whole, kept_weights, mark_whole, rewind_log
 from stages.backend.measure import TokenClasses, measure
+from stages.backend.mini_batches import shared_out
 from stages.backend.replay_buffer import WaveReplayBuffer
 from stages.backend.responses import read_responses
 from stages.backend.teacher import with_answer
 from stages.backend.worker import MethodWorker
-from stages.common.files import dump_line, read_jsonl, write_json, write_jsonl
+from stages.common.files import dump_line, output_folder, write_json
 from stages.methods import build
 from stages.rl.batch import State, TrainingStep
 from stages.rl.method import Method
@@ -166,8 +170,10 @@ class BenchTrainer(PPOTrainerSync):
         return batch
 
     def _balance_batch(self, batch: KVBatchMeta, metrics: dict[str, Any], **kwargs) -> KVBatchMeta:
-        """Sorts the responses by key, since they arrive in any order. verl would fill up a batch that lost some; here
-        that is an error.
+        """Sorts the responses by key, since they arrive in any order, and shares each mini-batch out among the devices.
+
+        verl would share out the step's responses by their lengths: the number of devices would then decide which of
+        them make up a mini-batch. And it would fill up a batch that lost some; here that is an error.
         """
         expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
         if len(batch.keys) != expected:
@@ -175,7 +181,10 @@ class BenchTrainer(PPOTrainerSync):
                 f"step {self.global_steps}: {len(batch.keys)} of {expected} responses arrived; an error above says why"
             )
         batch.reorder(sorted(range(len(batch.keys)), key=lambda i: batch.keys[i]))
-        return super()._balance_batch(batch, metrics, **kwargs)
+        lengths = [tag["seq_len"] for tag in batch.tags]
+        mini_batch = self.config.actor_rollout_ref.actor.ppo_mini_batch_size * self.config.actor_rollout_ref.rollout.n
+        batch.reorder(shared_out(lengths, mini_batch, self.config.trainer.n_gpus_per_node))
+        return batch
 
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()
@@ -230,7 +239,8 @@ class BenchTrainer(PPOTrainerSync):
         numbers = {name: value for name, value in self.state.items() if isinstance(value, int | float)}
         training_step = replace(self._training_step(), state=numbers, entropy=self._measured["entropy"])
         batch.extra_info["bench_training_step"] = asdict(training_step)
-        batch.fields = [*PASS, *UPDATE, *(["ref_log_prob"] if self.use_reference_policy else [])]
+        asked = {"ref_log_prob": self.use_reference_policy, "rollout_log_probs": self.method.uses_engine_log_prob}
+        batch.fields = [*PASS, *UPDATE, *(name for name, wanted in asked.items() if wanted)]
         of_update: dict[str, Any] = {}  # apart from `metrics`: verl logs an entropy of its own there before
         batch = super()._update_actor(batch, of_update)
         metrics.update(of_update)
@@ -280,23 +290,34 @@ class BenchTrainer(PPOTrainerSync):
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
     def _save_checkpoint(self) -> None:
-        """Writes the method's state first: verl marks a checkpoint as whole when it has written its own part."""
-        folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
+        """The method's state, verl's own part, the weights that are kept, then the mark that all are whole."""
+        checkpoints = Path(self.config.trainer.default_local_dir)
+        folder = checkpoint(checkpoints, self.global_steps)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "method_state.json").write_text(json.dumps(self.state), encoding="utf-8")
         super()._save_checkpoint()
+        self._keep_weights()
+        mark_whole(checkpoints, self.global_steps)
 
     def _load_checkpoint(self) -> None:
         if not hasattr(self, "run"):  # verl calls it once before the first run begins
             return
+        checkpoints = Path(self.config.trainer.default_local_dir)
+        keep_last_whole(checkpoints)
         super()._load_checkpoint()
         if self.global_steps:
-            folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
+            folder = checkpoint(checkpoints, self.global_steps)
             self.state = json.loads((folder / "method_state.json").read_text(encoding="utf-8"))
         for name in ("steps.jsonl", "timings.jsonl"):  # what came after the checkpoint happens again
-            path = self.work / name
-            if path.exists():
-                write_jsonl(path, [line for line in _whole_lines(path) if line["step"] <= self.global_steps])
+            rewind_log(self.work / name, self.global_steps)
+
+    def _keep_weights(self) -> None:
+        """Keeps the weights of a step that is asked for: of its checkpoints verl keeps the last two."""
+        if self.global_steps in self.run.kept_steps:
+            saved = checkpoint(Path(self.config.trainer.default_local_dir), self.global_steps)
+            with output_folder(kept_weights(self.work, self.global_steps), check_model) as folder:
+                for file in exported(saved).iterdir():
+                    os.link(file, folder / file.name)
 
 
 def logged_by_loss(of_update: dict[str, Any], state: State) -> dict[str, float]:
@@ -309,11 +330,3 @@ def logged_by_loss(of_update: dict[str, Any], state: State) -> dict[str, float]:
     return {
         name: float(value) for name, value in values.items() if name in COLUMNS or name.startswith(OWN) or name in state
     }
-
-
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log but for a last one that a kill cut off; such a one is also removed from the file."""
-    text = path.read_text(encoding="utf-8")
-    if not text.endswith("\n"):
-        path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
-    return list(read_jsonl(path))

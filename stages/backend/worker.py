@@ -1,7 +1,8 @@
 """verl's actor worker with a method's loss, and before each optimiser step the method's statistics of the mini-batch."""
 
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -18,13 +19,41 @@ from verl.workers.utils.padding import response_to_nested
 
 from stages.backend.bench_config import BenchConfig
 from stages.backend.loss import STATISTIC, MethodLoss, MethodView, update_of
+from stages.backend.weight_channel import own_channel
 from stages.methods import build
 from stages.rl.batch import Update, joined, rows
-from stages.rl.batch_statistics import with_batch_statistics
+from stages.rl.batch_statistics import batch_of, with_batch_statistics
 from stages.rl.method import Method
 
+SIGN_SECONDS = 60.0  # between two signs of life; verl's engine gives one as often while it samples
 
-class MethodTrainingWorker(TrainingWorker):
+
+class HeardWorker(TrainingWorker):
+    """verl's training worker, whose passes and updates, which take minutes, say in the log that they go on."""
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def reset(self) -> None:
+        super().reset()
+        if torch.distributed.get_rank() == 0:  # the others wait for it, as it does for them
+            self.engine.forward_step = heard(self.engine.forward_step)
+
+
+def heard(pass_of_micro_batch: Callable[..., Any], seconds: float = SIGN_SECONDS) -> Callable[..., Any]:
+    """`pass_of_micro_batch`, which prints a line at most once in `seconds`, and none in the first of them."""
+    last, passed = time.monotonic(), 0
+
+    def heard_pass(*args: Any, **kwargs: Any) -> Any:
+        nonlocal last, passed
+        passed += 1
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            print(f"bench: {passed} micro-batches so far", flush=True)
+        return pass_of_micro_batch(*args, **kwargs)
+
+    return heard_pass
+
+
+class MethodTrainingWorker(HeardWorker):
     """verl's training worker, which takes a method's batch statistics before each optimiser step.
 
     `MethodWorker` sets the method, and the longest response allowed, in tokens.
@@ -36,13 +65,15 @@ class MethodTrainingWorker(TrainingWorker):
     def train_batch(self, data: TensorDict) -> TensorDict:
         if self.method.uses_logits:
             tu.assign_non_tensor(data, distillation_use_topk=True)  # opens verl's hook on the logits
-        if self.method.batch_statistics in ("old_policy", "current_policy"):
+        if self.method.depends_on_micro_batches:  # it gets train.micro_batch responses, whatever their lengths
+            tu.assign_non_tensor(data, use_dynamic_bsz=False)
+        if batch_of(self.method) in ("old_policy", "current_policy"):
             self._add_batch_statistics(data)
         return super().train_batch(data)
 
     def _add_batch_statistics(self, data: TensorDict) -> None:
         """Adds the method's mask and statistics to `data`, this rank's part of the mini-batch they are taken over."""
-        output = self._current_policy(data) if self.method.batch_statistics == "current_policy" else {}
+        output = self._current_policy(data) if batch_of(self.method) == "current_policy" else {}
         mine = update_of(output, data)
         parts, rank = _gathered(mine, self.engine.get_data_parallel_group())
         whole = with_batch_statistics(self.method, joined(parts))
@@ -76,9 +107,10 @@ class MethodTrainingWorker(TrainingWorker):
 
 
 def _gathered(update: Update, group: torch.distributed.ProcessGroup) -> tuple[list[Update], int]:
-    """Every rank's `update`, in the order of the ranks, and the number of this rank."""
-    if torch.distributed.get_world_size(group) == 1:
-        return [update], 0
+    """Every rank's `update` in main memory, in the order of the ranks, and the number of this rank.
+
+    What a pass of the model gave is on its device, what verl's queue gave in main memory.
+    """
 
     def to_host(value: Any) -> Any:
         if isinstance(value, dict):
@@ -86,6 +118,8 @@ def _gathered(update: Update, group: torch.distributed.ProcessGroup) -> tuple[li
         return value.detach().cpu() if isinstance(value, Tensor) else value
 
     mine = replace(update, **{item.name: to_host(getattr(update, item.name)) for item in fields(update)})
+    if torch.distributed.get_world_size(group) == 1:
+        return [mine], 0
     parts: list[Any] = [None] * torch.distributed.get_world_size(group)
     torch.distributed.all_gather_object(parts, mine, group=group)
     return parts, torch.distributed.get_rank(group)
@@ -99,10 +133,13 @@ class MethodWorker(ActorRolloutRefWorker):
     """
 
     actor_worker_cls = MethodTrainingWorker
+    ref_worker_cls = HeardWorker
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def init_model(self) -> None:
         super().init_model()
+        if self.rollout is not None:
+            self.rollout.zmq_handle = own_channel(self.rollout.zmq_handle)
         self.bench = BenchConfig.of(self.config)
         torch.set_num_threads(self.bench.threads)
         engine = self.actor.engine

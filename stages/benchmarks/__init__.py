@@ -26,6 +26,7 @@ BENCHMARKS = (
     "mbpp",
     "mbppplus",
     "livecodebench",
+    "ifeval",
     "lab_sum",
     "lab_chain",
     "lab_code",

@@ -1,18 +1,42 @@
-"""What every stage script shares: it ends in one line when the user can mend the cause."""
+"""What every stage script shares: it ends in one line when the user can mend the cause, and in order when it is ended."""
 
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
 
-from stages.common.files import InputError
+from stages.common.files import InputError, is_full
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)  # of `kill`, and of a terminal that is closed
 
 
 def run_stage(main: Callable[[list[str]], None]) -> None:
-    """Runs `main` on the command line's arguments; an InputError becomes one line on stderr and status 1, Ctrl-C 130."""
+    """Runs `main` on the command line's arguments. An InputError or a full disk becomes one line on stderr and status 1.
+
+    Ctrl-C, SIGTERM and SIGHUP end it in order with status 130; `nohup` keeps its meaning.
+    """
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         main(sys.argv[1:])
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(f"error: {error}", 1)
     except KeyboardInterrupt:
-        print("interrupted: what is done so far is kept, the same command goes on from it", file=sys.stderr)
-        sys.exit(130)
+        _end("interrupted: what is done so far is kept, the same command goes on from it", 130)
+    except Exception as error:
+        if not is_full(error):
+            raise
+        place = getattr(error, "filename", None) or "the disk that the stage writes to"
+        _end(f"error: no space is left on {place}; make room and run the same command again, it goes on", 1)
+
+
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt  # so that `finally` blocks run as they do on Ctrl-C
+
+
+def _end(line: str, status: int) -> NoReturn:
+    with suppress(OSError):  # a terminal that is closed takes no line
+        print(line, file=sys.stderr, flush=True)
+    sys.exit(status)

@@ -87,8 +87,9 @@ def _asked_for() -> Namespace | None:
 
 
 def _script(stage: "PipelineStage") -> list[str]:
-    """`.venv/train/bin/python -m stages.train` of a stage's command."""
-    return str(stage.cmd).split()[:3]
+    """`locks/python cpu -m stages.train` of a stage's command."""
+    command = str(stage.cmd).split()
+    return command[: command.index("-m") + 2]
 
 
 def _is_cached(repo: "Repo", stage: "PipelineStage", arguments: Namespace) -> bool:

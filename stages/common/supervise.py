@@ -1,25 +1,33 @@
 """Runs one long process and all that it starts: its output goes to a log file, and nothing of it outlives the call.
 
-Ray and vLLM start processes that leave their parent's group and may survive it. Three nets catch them: the supervisor
-is a subreaper, so orphans become its children; every descendant carries a mark in its environment (until it overwrites
-it with a title, as Ray's do), by which the next call finds what a kill -9 of the supervisor itself left behind; and the
-first process dies with its supervisor.
+Ray and vLLM start processes that leave their parent's group, its session and its environment, and may survive it. What
+catches them:
+
+- A watcher (watcher.py) is the parent of them all, and outlives the supervisor: it ends them when the process or the
+  supervisor has ended, also after a kill -9 of the supervisor or a closed terminal.
+- Where the watcher itself is killed, they become children of the supervisor, which ends them with the call.
+- Where both are killed, the next call finds them: by a mark in their environment, and by the log that is their standard
+  output, which no title overwrites; then by who started whom.
 """
 
 import ctypes
 import os
-import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from stages.common.files import write_text
+
+WATCHER = Path(__file__).with_name("watcher.py")
 MARK = "ENTROPY_BENCH_RUN"
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 LAST_LINES = 20
+PATIENCE = 5.0  # seconds from the request to end to the kill
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,33 +37,40 @@ class ProcessFailed(Exception):
 
 @contextmanager
 def supervised(
-    command: list[str], environment: dict[str, str], log: Path, *marks: str, stdin: int = subprocess.DEVNULL
-):
+    command: list[str], environment: dict[str, str], log: Path, *marks: Path, stdin: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen]:
     """Starts `command` with its output appended to `log`; yields the process; ends everything it started on leaving.
 
-    `marks` name what it works on: what an earlier, killed call with one of them left running is ended first. `stdin` is
-    what `subprocess.Popen` takes.
+    `marks` are files that stand for what it works on; each will hold the path of the log. What an earlier, killed call with
+    one of them left running is ended first, so a caller holds a lock on what it works on. `stdin` is what
+    `subprocess.Popen` takes.
     """
-    _end(_marked(marks))
+    _end(_tied(marks))
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
-    before = set(psutil.Process().children(recursive=True))
+    before = set(psutil.Process().children())
+    for mark in marks:
+        write_text(mark, str(log.resolve()))
     log.parent.mkdir(parents=True, exist_ok=True)
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    lifeline, held = os.pipe()
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            command,
-            env={**os.environ, **environment, MARK: "\n".join(marks)},
+            [sys.executable, "-I", "-S", str(WATCHER), str(lifeline), *command],
+            env={**os.environ, **environment, MARK: "\n".join(map(_identity, marks))},
             stdin=stdin,
             stdout=stream,
             stderr=subprocess.STDOUT,
+            pass_fds=[lifeline],
             start_new_session=True,  # Ctrl-C reaches the supervisor only, which then ends the rest in order
-            preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
         )
+        os.close(lifeline)
         try:
             yield process
         finally:
-            _end(set(_marked(marks)) | set(psutil.Process().children(recursive=True)) - before)
-            signal.signal(signal.SIGTERM, previous)
+            os.close(held)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2 * PATIENCE)
+            orphans = set(psutil.Process().children()) - before
+            _end(_tied(marks) | orphans.union(*(_below(orphan) for orphan in orphans)))
 
 
 def wait(
@@ -91,33 +106,52 @@ def last_lines(log: Path) -> str:
     return f"its log is {log}, which ends:\n" + "\n".join(f"  | {line[:300]}" for line in lines)
 
 
-def _end(processes: Iterable[psutil.Process], patience: float = 5.0) -> None:
-    """Asks every process to end and kills what is left after `patience` seconds."""
+def _end(processes: Iterable[psutil.Process]) -> None:
+    """Asks every process to end and kills what is left after `PATIENCE`."""
     left = list(processes)
     for send in (psutil.Process.terminate, psutil.Process.kill):
         for process in left:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 send(process)
-            except psutil.NoSuchProcess:
-                continue
-        _, left = psutil.wait_procs(left, timeout=patience)
+        _, left = psutil.wait_procs(left, timeout=PATIENCE)
 
 
-def _marked(marks: Iterable[str]) -> list[psutil.Process]:
-    """Processes that carry one of `marks`, this one apart."""
-    found, wanted = [], set(marks)
+def _tied(marks: Iterable[Path]) -> set[psutil.Process]:
+    """Processes that a call with one of `marks` has started, and all below these; none above this one, nor itself."""
+    wanted = {_identity(mark).encode() for mark in marks}
+    logs = {mark.read_text(encoding="utf-8") for mark in marks if mark.exists()}
+    found: set[psutil.Process] = set()
     for process in psutil.process_iter():
-        try:
-            if (
-                process.pid != os.getpid()
-                and wanted & set(process.environ().get(MARK, "").split("\n"))
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
+        with suppress(OSError, psutil.Error):
+            if wanted & _marks_of(process.pid) or logs & _outputs_of(process.pid):
+                found |= {process} | _below(process)
+    this = psutil.Process()
+    return found - {this, *this.parents()}
+
+
+def _below(process: psutil.Process) -> set[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return set(process.children(recursive=True))
+    return set()
+
+
+def _identity(mark: Path) -> str:
+    return str(mark.resolve())
+
+
+def _marks_of(pid: int) -> set[bytes]:
+    """Those in its environment, read to its end: psutil stops where a title has overwritten the beginning."""
+    for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+        name, _, value = entry.partition(b"=")
+        if name == MARK.encode():
+            return set(value.split(b"\n"))
+    return set()
+
+
+def _outputs_of(pid: int) -> set[str]:
+    """The files that its standard output and error go to."""
+    found = set()
+    for number in (1, 2):
+        with suppress(OSError):
+            found.add(os.readlink(f"/proc/{pid}/fd/{number}").removesuffix(" (deleted)"))
     return found
-
-
-def _interrupt(signum, frame):
-    raise KeyboardInterrupt  # so that `finally` blocks run on SIGTERM as they do on Ctrl-C

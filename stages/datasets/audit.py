@@ -55,10 +55,11 @@ one of 17,000, and one that is kept costs the benchmark.
 
 
 def audit(sources: dict[str, Source], mirror: Path | None) -> str:
-    """The document `docs/data.md` as Markdown; every file of the table is read."""
-    raw = {name: read_raw(source, sources, mirror) for name, source in sources.items()}
+    """The document `docs/data.md` as Markdown; every data set of the table is read."""
+    sets = {name: source for name, source in sources.items() if source.use != "grading"}
+    raw = {name: read_raw(source, sets, mirror) for name, source in sets.items()}
     cleaned = {name: clean(one.rows) for name, one in raw.items()}
-    facts = [facts_of(source, raw[name], cleaned[name]) for name, source in sources.items()]
+    facts = [facts_of(source, raw[name], cleaned[name]) for name, source in sets.items()]
     defects = [
         {"data set": name, "defect": defect.what, "rule": defect.rule}
         for name, source in sources.items()
@@ -68,7 +69,7 @@ def audit(sources: dict[str, Source], mirror: Path | None) -> str:
         {"data set": name, "licence": source.licence, "redistribution": source.redistribution}
         for name, source in sources.items()
     ]
-    both, alone = overlap(sources, raw, cleaned)
+    both, alone = overlap(sets, raw, cleaned)
     parts = [INTRODUCTION, markdown(facts), OVERLAP, markdown(both), ALONE, markdown(alone), PRECISION]
     parts += ["\n## Known defects, and the rules that mend them\n\n", markdown(defects)]
     return "".join([*parts, "\n## Licences\n\n", markdown(licences)])
@@ -90,13 +91,17 @@ def facts_of(source: Source, raw: Raw, cleaned: Cleaned) -> dict[str, str]:
         "otherwise dropped": ", ".join(f"{reason} {count:,}" for reason, count in sorted(dropped.items())) or "0",
         "mended": ", ".join(f"{reason} {count:,}" for reason, count in sorted(cleaned.mended.items())) or "0",
         "Chinese": f"{chinese / len(cleaned.rows):.1%}" if cleaned.rows else "–",
-        "answers": ", ".join(f"{kind} {kinds[kind]:,}" for kind in [*KINDS, "expression", "code"] if kinds[kind]),
+        "answers": ", ".join(
+            f"{kind} {kinds[kind]:,}" for kind in [*KINDS, "expression", "code", "instructions"] if kinds[kind]
+        ),
     }
 
 
 def answer_kind(row: Row) -> str:
     if "tests" in row:
         return "code"
+    if "instructions" in row:
+        return "instructions"
     answer = "".join(row["answer"].split(" ")).strip("$")
     return next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(answer)), "expression")
 

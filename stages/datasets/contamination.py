@@ -16,6 +16,7 @@ A pair counts as found if any measure finds it.
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -23,7 +24,6 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.datasets.cleaning import Row, answer_key
-from stages.text.answers import normalise_answer
 from stages.text.latex import NAMED, spelt
 
 WORDS, CHARACTERS = 8, 16  # of an n-gram; powers of two, see _hashed
@@ -109,8 +109,8 @@ def index_of(benchmarks: dict[str, list[Row]]) -> Index:
     problems: list[Problem] = []
     by_text: dict[int, list[int]] = {}
     for number, (name, line) in enumerate(lines):
-        # a program's text is no answer to compare with
-        answer = "" if "tests" in line else line["answer"]
+        # neither a program's text nor the names of instructions are answers to compare with
+        answer = "" if {"tests", "instructions"} & line.keys() else line["answer"]
         sizes = int(by_words.counts[number]), int(by_characters.counts[number])
         problems.append(Problem(name, line["id"], answer, *sizes, Counter(texts[number].numbers)))
     for number, key in enumerate(_hash_of_each(letters).tolist()):
@@ -298,4 +298,14 @@ def _holds(found: Counter[str], wanted: Counter[str]) -> bool:
 
 
 def _same_answer(first: str, second: str) -> bool:
-    return answer_key(normalise_answer(first)) == answer_key(normalise_answer(second))
+    return answer_key(_normalised(first)) == answer_key(_normalised(second))
+
+
+def _normalised(answer: str) -> str:
+    r"""Without spaces, `$`, `\,` and a final full stop; an integer also without leading zeros, `+`, `-0` and `.0`."""
+    text = re.sub(r"\\[,;!]|\\ |[\s$]", "", answer).removesuffix(".")
+    number = re.fullmatch(r"([+-]?)0*(\d+?)(?:\.0+)?", text)
+    if not number:
+        return text
+    sign, digits = number.groups()
+    return digits if sign != "-" or digits == "0" else f"-{digits}"

@@ -18,8 +18,9 @@ BATCH_TOKENS = 16_384  # padding included
 def embed(texts: list[str], model_folder: Path, dtype: str, device: str, threads: int) -> np.ndarray:
     """[texts, width of the model], float32. Texts stand alone, without a chat template, which is the same for all."""
     torch.set_num_threads(threads)  # the order of float sums
-    tokenizer = AutoTokenizer.from_pretrained(model_folder)
-    model = AutoModel.from_pretrained(model_folder, dtype=getattr(torch, dtype)).to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(model_folder, trust_remote_code=False)
+    model = AutoModel.from_pretrained(model_folder, dtype=getattr(torch, dtype), trust_remote_code=False)
+    model = model.to(device).eval()
     tokens = [tokenizer(text)["input_ids"] for text in texts]
     vectors = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
     with torch.inference_mode():

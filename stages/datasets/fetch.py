@@ -6,19 +6,19 @@ never kept, and no other address stands in for them: only an address that cannot
 
 import hashlib
 import http.client
-import os
 import sys
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from stages.common.files import InputError
+from stages.common.files import InputError, write_bytes
 from stages.datasets.sources import SOURCES, Address, Source, load_sources
 
 CACHE = Path("work/sources")
 TIMEOUT_SECONDS = 60
+MOST_BYTES = 1 << 30  # of an address whose size nobody published: this bench's choice
 
-__all__ = ["Fetched", "Source", "Unreachable", "fetch", "keep", "load_sources"]
+__all__ = ["Fetched", "Source", "Unreachable", "fetch", "load_sources"]
 
 
 class Fetched(NamedTuple):
@@ -53,7 +53,7 @@ def fetch(source: Source, mirror: Path | None = None, cache: Path = CACHE) -> Fe
         content = _verified(source, address, content, fix)
         if reasons:
             print(f"source {source.name}: {'; '.join(reasons)}; taken from {address.url}", file=sys.stderr)
-        keep(cache / address.sha256, content)
+        write_bytes(cache / address.sha256, content)
         return Fetched(address, content)
     names = " or ".join(address.sha256 for address in source.usable)
     held = "MIRROR has no such file either" if mirror is not None else "set MIRROR to a folder that holds it"
@@ -64,10 +64,10 @@ def fetch(source: Source, mirror: Path | None = None, cache: Path = CACHE) -> Fe
 
 
 def _download(address: Address) -> bytes:
-    """Streams no more than the table's size and one byte: enough to see that it is another file."""
+    """Streams no more than the table's size, or `MOST_BYTES`, and one byte: enough to see that it is another file."""
     try:
         with urllib.request.urlopen(address.url, timeout=TIMEOUT_SECONDS) as response:
-            return response.read(address.bytes + 1) if address.bytes else response.read()
+            return response.read((address.bytes or MOST_BYTES) + 1)
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(f"cannot fetch {address.url} ({getattr(error, 'reason', None) or error})")
 
@@ -77,13 +77,3 @@ def _verified(source: Source, address: Address, content: bytes, fix: str) -> byt
     if found != address.sha256:
         raise InputError(f"source {source.name}: wrong checksum, sha256 is {found}, not {address.sha256}; {fix}")
     return content
-
-
-def keep(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two preparations may fetch one file at a time
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; make {path.parent} writable")

@@ -4,8 +4,8 @@ import csv
 import io
 from pathlib import Path
 
-from stages.common.files import write_text
-from stages.datasets.fetch import fetch, keep
+from stages.common.files import write_bytes, write_text
+from stages.datasets.fetch import fetch
 from stages.datasets.sources import Source
 
 COLUMNS = ("name", "sha256", "bytes", "rows", "address", "licence", "redistribution")
@@ -24,7 +24,7 @@ def make_mirror(folder: Path, sources: dict[str, Source], mirror: Path | None = 
         if source.parts:
             continue
         address, content = fetch(source, mirror, cache=folder)
-        keep(folder / address.sha256, content)
+        write_bytes(folder / address.sha256, content)
         fetched.add(address.sha256)
         writer.writerow(
             (name, address.sha256, len(content), address.rows, address.url, source.licence, source.redistribution)

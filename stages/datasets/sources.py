@@ -40,8 +40,8 @@ class Address(Checked):
             raise ValueError("give either repo and commit, or hub and revision")
         if self.repo and not self.sha256:
             raise ValueError("sha256 is missing")
-        if self.sha256 and not (self.path and self.rows and self.reader):
-            raise ValueError("an address with a sha256 needs path, rows and reader")
+        if self.sha256 and not self.path:
+            raise ValueError("an address with a sha256 needs a path")
         if self.sha256 and self.hub and len(self.revision) < 40:
             raise ValueError("revision must be a full commit of 40 hex digits: a short one may become ambiguous")
         return self
@@ -58,10 +58,14 @@ class Defect(Checked):
 
 
 class Source(Checked):
-    """A data set of `addresses`, or one made of `parts`, without the problems that stand in `without`."""
+    """A data set of `addresses`, or one made of `parts`, without the problems that stand in `without`.
+
+    One for grading is a file that a grader reads as it is: it has no rows and no reader.
+    """
 
     name: str
-    use: Literal["training", "evaluation"]
+    use: Literal["training", "evaluation", "grading"]
+    golds: Literal["numbers", "formulas"] | None = Field(None, description="of a training set: what its answers are")
     licence: str
     redistribution: str
     defects: tuple[Defect, ...] = Field((), strict=False)
@@ -73,8 +77,14 @@ class Source(Checked):
     def _one_origin(self) -> "Source":
         if bool(self.parts) == bool(self.usable):
             raise ValueError("give either parts, or addresses of which one has a sha256")
-        if self.parts and self.use == "evaluation":
-            raise ValueError("an evaluation set has addresses, not parts")
+        if self.parts and self.use != "training":
+            raise ValueError(f"a source for {self.use} has addresses, not parts")
+        if any(bool(one.rows and one.reader) == (self.use == "grading") for one in self.usable):
+            raise ValueError(
+                "an address with a sha256 needs rows and reader, and one of a source for grading has neither"
+            )
+        if (self.use == "training") != (self.golds is not None):
+            raise ValueError("golds: a training set says numbers or formulas, another one nothing")
         return self
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from stages.common.command import run_stage
 from stages.common.files import InputError, parse_json
-from stages.graders import GRADERS
+from stages.graders.registry import GRADERS
 
 
 def main(arguments: list[str]) -> None:

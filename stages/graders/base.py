@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 class Grade(NamedTuple):
     """`extracted` is the answer as the grader read it, None where it read none.
 
+    `parts` says the same of each instruction of a prompt that gives several, in their order; it is empty elsewhere.
     `status` is "graded", "no answer", "timeout", "limit: <name>" (memory, output, processes, files) or "error: <name>"; only
     a sample that is "graded" can be correct.
     """
@@ -15,6 +16,7 @@ class Grade(NamedTuple):
     extracted: str | None
     correct: bool
     status: str = "graded"
+    parts: tuple[bool, ...] = ()
 
 
 NO_ANSWER = Grade(None, False, "no answer")

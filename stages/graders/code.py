@@ -4,7 +4,8 @@ A sample for a laboratory problem ends in a boxed expression of x, `\boxed{(x+3)
 holds a program, which `extract_code` finds. The problem's line says how the program is tested:
 
 - `tests` is Python source that raises unless `entry_point` is right (MBPP, HumanEval). If the line has a `prompt`, the
-  head of a function with its docstring (HumanEval), the sample may hold only the function's body.
+  head of a function with its docstring (HumanEval), the sample may hold only the function's body. What the sample does
+  with the function (`without_use`) is not run.
 - `tests` is a list of {"input", "output", "testtype"}, as in LiveCodeBench. With testtype `stdin`, input and output are
   the texts of standard input and output. With `functional`, the input is one JSON argument a line, the output is JSON,
   and `entry_point` is a method of class `Solution` or a function. The imports that LiveCodeBench puts before a solution
@@ -17,6 +18,7 @@ import json
 import re
 import textwrap
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +40,7 @@ IMPORTS = "\n".join(
     + ["sys.setrecursionlimit(50000)"]
 )
 STATUSES = {"passed": "graded", "failed": "graded", "timeout": "timeout", "broken": "error: sandbox ended"}
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 NUMPY = re.compile(r"^\s*(?:import|from)\s+numpy\b", re.MULTILINE)
 # How a program gets at standard input: by a call of one of these, or by naming the stream.
 READING_CALLS = {"input", "open", "fdopen"}
@@ -81,7 +84,8 @@ def write_program(problem: dict[str, Any], text: str) -> tuple[str, Program | No
             f"{joined(imports, code)}\n", json.dumps(tests), name, style=tests[0]["testtype"], limits=limits
         )
         return code, program
-    return code, Program(f"{joined(prompt.rstrip(), code)}\n", tests, name, preamble=prompt, limits=limits)
+    solution = joined(prompt.rstrip(), without_use(code, name))
+    return code, Program(f"{solution}\n", tests, name, preamble=prompt, limits=limits)
 
 
 def joined(before: str, code: str) -> str:
@@ -170,6 +174,58 @@ def _body(text: str) -> str:
     return "\n".join(body)
 
 
+def without_use(code: str, name: str) -> str:
+    """`code` without the statements, outside of functions and classes, that only use the function `name`.
+
+    They call it, read standard input, end the program, or need what such a statement has set: examples, asserts, a
+    dialogue. EvalPlus's `sanitize` leaves out all that is neither definition nor import; here a statement that prepares
+    the function stays.
+    """
+    tree = parsed(code)
+    if tree is None or name not in _names(tree.body):
+        return code
+    others = [node for node in tree.body if not _defines_any(node) and name not in _sets(node)]
+    sets = {node: _sets(node) for node in others}
+    kept = Counter(found for node in others for found in sets[node])
+    uses: dict[ast.stmt, None] = {}
+    missing: set[str] = set()  # names that only uses have set
+    for node in others:
+        called, needed = _called_and_needed(node)
+        if called & {name, "input", "exit", "quit"} or (needed - sets[node]) & missing:
+            uses[node] = None
+            kept.subtract(sets[node])
+            missing |= {found for found in sets[node] if not kept[found]}
+    lines = code.encode().split(b"\n")
+    for node in reversed(uses):
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        kept_line = lines[first][: node.col_offset] + b"pass" + lines[last][node.end_col_offset :]
+        lines[first : last + 1] = [kept_line, *[b""] * (last - first)]
+    return b"\n".join(lines).decode()
+
+
+def _called_and_needed(node: ast.stmt) -> tuple[set[str], set[str]]:
+    """What runs at once, so not inside of a lambda: the names of functions and methods called, and of values read."""
+    called, needed = set(), set()
+    pending: list[ast.AST] = [node]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, ast.Call):
+            called.add(_called(one))
+        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load):
+            needed.add(one.id)
+        if not isinstance(one, ast.Lambda):
+            pending += ast.iter_child_nodes(one)
+    return called, needed
+
+
+def _defines_any(node: ast.stmt) -> bool:
+    return any(isinstance(one, DEFINITIONS) for one in ast.walk(node))
+
+
+def _sets(node: ast.stmt) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+
+
 def defines(code: str, name: str, methods: bool) -> bool:
     """Whether `code` compiles and defines the function `name`, or, without a name, reads standard input."""
     tree = parsed(code)
@@ -210,11 +266,15 @@ def _names(body: list[ast.stmt]) -> dict[str, ast.AST]:
 
 def _reads(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        called = node.func
-        return (called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")) in READING_CALLS
+        return _called(node) in READING_CALLS
     if isinstance(node, ast.Name | ast.Attribute):
         return (node.id if isinstance(node, ast.Name) else node.attr) in STREAMS
     return isinstance(node, ast.alias) and node.name.rpartition(".")[2] in STREAMS
+
+
+def _called(call: ast.Call) -> str:
+    """The name of the function or method, "" where the call has none."""
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
 def compiles(code: str) -> bool:

@@ -19,30 +19,17 @@ A problem whose line has `relative_tolerance` or `absolute_tolerance` also accep
 """
 
 from importlib.metadata import version as installed
-from typing import Any, NamedTuple
+from typing import Any
 
-from stages.answers.equality import same, stated_sides
-from stages.answers.formula import BARE_WORD, Unreadable
-from stages.answers.literal import gold_reading, same_text
-from stages.answers.reading import Bracketed, Quantity, Reading, Relation, Union, read
-from stages.answers.spelling import spelled
-from stages.answers.stated import stated_answer
-from stages.answers.values import CONTEXT, constant, equal_decimals, inexact, is_real, variables
+from stages.answers.literal import gold_reading
+from stages.answers.reading import Quantity
+from stages.answers.values import CONTEXT, constant, equal_decimals, variables
 from stages.common.files import InputError
 from stages.graders.base import NO_ANSWER, Grade
+from stages.graders.by_value import Task, decided, task_of
 from stages.graders.workers import Unfinished, call_in_workers
-from stages.text.boxed import last_boxed_answer
 
 PINNED = {"math-verify": "0.9.0", "antlr4-python3-runtime": "4.13.2"}  # another antlr changes grades, silently
-
-
-class Task(NamedTuple):
-    """Everything that a grade depends on. A tolerance is None where none is stated."""
-
-    gold: str
-    answer: str
-    relative_tolerance: float | None = None
-    absolute_tolerance: float | None = None
 
 
 def version() -> str:
@@ -55,7 +42,7 @@ def version() -> str:
 
 def grade(pairs: list[tuple[dict[str, Any], str]]) -> list[Grade]:
     """Equal tasks are compared once. Raises InputError if a gold is empty."""
-    tasks = [_task(problem, text) for problem, text in pairs]
+    tasks = [task_of(problem, text) for problem, text in pairs]
     grades: dict[Task, Grade] = {}
     hard = []
     for task in dict.fromkeys(task for task in tasks if task):
@@ -66,68 +53,6 @@ def grade(pairs: list[tuple[dict[str, Any], str]]) -> list[Grade]:
     for task, found in zip(hard, call_in_workers(compare, hard, load), strict=True):
         grades[task] = Grade(task.answer, False, found.status) if isinstance(found, Unfinished) else found
     return [grades[task] if task else NO_ANSWER for task in tasks]
-
-
-def _task(problem: dict[str, Any], text: str) -> Task | None:
-    """None if the text has no answer."""
-    if not problem["answer"].strip():
-        raise InputError(f"cannot read the gold {problem['answer']!r}; correct it in the prepare stage")
-    answer = last_boxed_answer(text)
-    if answer is None and "\\boxed" not in text:
-        answer = stated_answer(text)
-    tolerances = problem.get("relative_tolerance"), problem.get("absolute_tolerance")
-    return None if answer is None else Task(problem["answer"], answer, *tolerances)
-
-
-def decided(task: Task) -> Grade | None:
-    """The grade without math-verify; None where only that might read the answer."""
-    gold = gold_reading(task.gold)
-    if gold is None:
-        return Grade(task.answer, same_text(task.gold, task.answer))
-    try:
-        answer = read(task.answer)
-        return Grade(task.answer, same(gold, answer) or within_tolerance(gold, answer, task))
-    except Unreadable:
-        return None if _worth_asking(gold, task.answer) else Grade(task.answer, False)
-
-
-def _worth_asking(gold: Reading, answer: str) -> bool:
-    """Of formulas and sets of numbers math-verify's reading is sound; of words, units and bases it is not."""
-    if not answer.strip() or BARE_WORD.search(spelled(answer)) or "\\text" in spelled(answer):
-        return False
-    if isinstance(gold, Quantity):
-        names = variables(gold.node)
-        return not gold.unit and all(len(name) == 1 and name.islower() for name in names)
-    return isinstance(gold, Bracketed | Union) and not _names(gold)
-
-
-def _names(reading: Reading) -> set[str]:
-    if isinstance(reading, Quantity):
-        return variables(reading.node)
-    return {name for part in getattr(reading, "parts", ()) for name in _names(part)}
-
-
-def within_tolerance(gold: Reading, answer: Reading, task: Task) -> bool:
-    if task.relative_tolerance is None and task.absolute_tolerance is None:
-        return False
-    expected, given = _number(gold), _number(answer)
-    if expected is None or given is None:
-        return False
-    apart = abs(given - expected)
-    relative = task.relative_tolerance is not None and apart <= task.relative_tolerance * abs(expected)
-    absolute = task.absolute_tolerance is not None and apart <= task.absolute_tolerance
-    return relative or absolute
-
-
-def _number(reading: Reading) -> float | None:
-    """The real number that an answer states, if it states one."""
-    if isinstance(reading, Relation):
-        sides = stated_sides(reading)
-        return _number(sides[0]) if len(sides) == 1 else None
-    if not isinstance(reading, Quantity) or variables(reading.node):
-        return None
-    value = constant(reading.node)
-    return float(CONTEXT.re(inexact(value))) if is_real(value) else None
 
 
 def load() -> None:

@@ -1,8 +1,9 @@
-"""The system calls that a sandboxed program is refused, as a filter for bubblewrap.
+"""The system calls that a sandboxed program is refused, as a filter that is put on each program (inside/tree.py).
 
 Namespaces and resource limits leave ways around the memory limit: System V shared memory, message queues and memory
 files are charged to no process, and a nested user namespace may mount a memory file system of its own. None of these
 calls is needed to run a program, so they fail with EPERM; so do tracing, key rings, BPF and io_uring, for less surface.
+Of sockets only those between processes of one machine can be made: what is on its way through others is charged to nobody.
 """
 
 import errno
@@ -21,6 +22,8 @@ REFUSED = {
     "request_key": (249, 218), "keyctl": (250, 219),
 }  # fmt: skip
 CLONE, CLONE3 = (56, 220), 435
+SOCKETS = ((41, 198), (53, 199))  # socket, socketpair
+AF_UNIX = 1  # linux/socket.h
 NEW_NAMESPACES = 0x7E020000  # the CLONE_NEW* flags of linux/sched.h
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above; AUDIT_ARCH_* of linux/audit.h
 X32 = 0x40000000  # the bit of x86-64's second set of call numbers
@@ -32,7 +35,7 @@ NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_dat
 
 
 def filter_program(machine: str = platform.machine()) -> bytes:
-    """The classic BPF program that `bwrap --seccomp` takes; KeyError on a machine other than those of MACHINES."""
+    """The classic BPF program that `prctl(PR_SET_SECCOMP)` takes; KeyError on a machine other than those of MACHINES."""
     column, architecture = MACHINES[machine]
     refuse = (RETURN, 0, 0, ERROR | errno.EPERM)
     program = [
@@ -46,6 +49,12 @@ def filter_program(machine: str = platform.machine()) -> bytes:
     for numbers in REFUSED.values():
         program += [(JUMP_EQUAL, 0, 1, numbers[column]), refuse]
     program += [
+        (JUMP_EQUAL, 1, 0, SOCKETS[0][column]),
+        (JUMP_EQUAL, 0, 4, SOCKETS[1][column]),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (JUMP_EQUAL, 1, 0, AF_UNIX),
+        (RETURN, 0, 0, ERROR | errno.EAFNOSUPPORT),
+        (RETURN, 0, 0, ALLOW),
         (JUMP_EQUAL, 0, 1, CLONE3),  # its flags are out of the filter's sight; the C library then takes clone
         (RETURN, 0, 0, ERROR | errno.ENOSYS),
         (JUMP_EQUAL, 0, 3, CLONE[column]),

@@ -7,8 +7,9 @@ import logging
 import multiprocessing
 import resource
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -20,6 +21,7 @@ START_SECONDS = 120.0  # for a worker to start and import what it needs, however
 LIMIT_BYTES = 4 << 30  # address space of one worker
 WORKERS = 2
 POOLS = 3  # pebble gives up a whole pool when a worker dies before it could say what it works on: then another one
+NOT_STARTED = "a worker process of the grader did not start; free memory or processors, then run again"
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
@@ -29,9 +31,6 @@ class Unfinished(NamedTuple):
     """Why a call has no output: "timeout", "error: worker died" or "error: <name of the exception>"."""
 
     status: str
-
-
-BROKEN = Unfinished("error: broken pool")
 
 
 def call_in_workers(
@@ -44,20 +43,19 @@ def call_in_workers(
     """
     outcomes: dict[int, Output | Unfinished] = {}
     for _ in range(POOLS):
-        left = [number for number in range(len(inputs)) if number not in outcomes]
+        left = {number: given for number, given in enumerate(inputs) if number not in outcomes}
         if not left:
             break
-        found = _in_one_pool(function, [inputs[number] for number in left], load)
-        outcomes |= {number: outcome for number, outcome in zip(left, found, strict=True) if outcome is not BROKEN}
+        outcomes |= _in_one_pool(function, left, load)
     if len(outcomes) < len(inputs):
-        raise InputError("a worker process of the grader did not start; free memory or processors, then run again")
+        raise InputError(NOT_STARTED)
     return [outcomes[number] for number in range(len(inputs))]
 
 
 def _in_one_pool(
-    function: Callable[[Input], Output], inputs: Sequence[Input], load: Callable[[], object]
-) -> list[Output | Unfinished]:
-    """As `call_in_workers`, but `BROKEN` for what a broken pool did not come to."""
+    function: Callable[[Input], Output], inputs: Mapping[int, Input], load: Callable[[], object]
+) -> dict[int, Output | Unfinished]:
+    """`inputs` and outcomes are by number. An outcome is missing where the pool broke before it came to that input."""
     pool = ProcessPool(
         min(WORKERS, len(inputs)),
         initializer=_prepare,
@@ -65,27 +63,35 @@ def _in_one_pool(
         context=multiprocessing.get_context("spawn"),
     )
     try:
-        calls = [pool.schedule(_call, (function, given, LIMIT_SECONDS), timeout=LIMIT_SECONDS) for given in inputs]
-        return [_outcome(call) for call in calls]
+        calls = {
+            number: pool.schedule(_call, (function, given, LIMIT_SECONDS), timeout=LIMIT_SECONDS)
+            for number, given in inputs.items()
+        }
+        outcomes: dict[int, Output | Unfinished] = {}
+        for number, call in calls.items():
+            with suppress(BrokenProcessPool):
+                outcomes[number] = _outcome(call)
+        return outcomes
     finally:
         pool.stop()
         pool.join()
 
 
 def _outcome(call: ProcessFuture[Output | Unfinished]) -> Output | Unfinished:
-    """Calls end in their order, but for one being ahead of another, so this waits for a start and a call at most."""
+    """Calls end in their order, but for one being ahead of another, so this waits for a start and a call at most.
+
+    BrokenProcessPool where the pool broke before it came to the call.
+    """
     try:
         error = call.exception(timeout=START_SECONDS + LIMIT_SECONDS)
     except TimeoutError:
-        raise InputError("a worker process of the grader did not start; free memory or processors, then run again")
+        raise InputError(NOT_STARTED)
     if error is None:
         return call.result()
     if isinstance(error, TimeoutError):
         return Unfinished("timeout")
     if isinstance(error, ProcessExpired):  # a crash in C code, or the operating system ended it for want of memory
         return Unfinished("error: worker died")
-    if isinstance(error, BrokenProcessPool):
-        return BROKEN
     raise error
 
 

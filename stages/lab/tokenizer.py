@@ -54,7 +54,7 @@ def build(folder: Path) -> None:
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.save_pretrained(folder)
-    loaded = AutoTokenizer.from_pretrained(folder)
+    loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     split = [word for word in words() if len(loaded.encode(word, add_special_tokens=False)) != 1]
     if split:
         raise ValueError(f"these words are not one token: {split}; reorder `words()` so that no merge cuts them")

@@ -42,6 +42,10 @@ METHODS = {
     "w_reinforce": "WReinforce",
     "prepo": "Prepo",
     "decomposing": "Decomposing",
+    "qae": "Qae",
+    "max_rl": "MaxRl",
+    "passk_adv": "PasskAdv",
+    "asym_grpo": "AsymGrpo",
     # mask
     "psr": "Psr",
     "nsr": "Nsr",
@@ -50,6 +54,7 @@ METHODS = {
     "forking_tokens": "ForkingTokens",
     "clip_b": "ClipB",
     "clip_v": "ClipV",
+    "grpo_dropout": "GrpoDropout",
     # clip range
     "clip_higher": "ClipHigher",
     "clip_lower": "ClipLower",
@@ -57,6 +62,7 @@ METHODS = {
     "clip_free": "ClipFree",
     "dcpo": "Dcpo",
     "archer": "Archer",
+    "bapo": "Bapo",
     # surrogate
     "gspo": "Gspo",
     "sapo": "Sapo",
@@ -67,10 +73,19 @@ METHODS = {
     "ce_gppo": "CeGppo",
     "nsr_rescue": "NsrRescue",
     "sent_released": "SentReleased",
+    "abc_grpo": "AbcGrpo",
+    "simko": "Simko",
+    "era": "Era",
+    "dppo": "Dppo",
+    "vespo": "Vespo",
     # token weight
     "rand_pos_clip": "RandPosClip",
     "opefo": "Opefo",
     "rlrt": "Rlrt",
+    "stare": "Stare",
+    "repo_r": "RepoR",
+    "luspo": "Luspo",
+    "prorl": "Prorl",
     # regulariser
     "entropy_bonus": "EntropyBonus",
     "kl_penalty": "KlPenalty",
@@ -88,25 +103,53 @@ METHODS = {
 NOT_IMPLEMENTED = {
     "etpo": (
         "2402.06700",
-        "a token-level soft Bellman backup on learned values: another algorithm, not a change to GRPO's surrogate",
+        "a token-level soft Bellman backup on values that its code learns (morning9393/ETPO@d3d7d9c): another algorithm, "
+        "not a change to GRPO's surrogate",
     ),
     "aer": (
         "2510.10959",
         "no formula available: its three parts (coefficient by difficulty, target from the initial entropy, global "
-        "coefficient) are named in what could be read, their equations are not",
+        "coefficient) are named in what could be read, also of its third version (Revisiting Entropy Regularization), "
+        "their equations are not",
     ),
     "papo": (
         "2605.11775",
-        "no formula available: neither the reweighting of the two polarity branches nor the phase signal could be read",
+        "no formula available: the polarity is the product of advantage and a term T, and neither T nor how the two "
+        "branches are weighted could be read",
     ),
     "erpo": (
         "2511.04800",
-        "no formula available: how far the temperature of an all-correct prompt rises could not be read",
+        "no constants available: a prompt whose last K visits were all right, or all alike, gets a higher temperature; "
+        "neither K nor how much higher could be read",
     ),
-    "prorl": (
+    "prorl_v1": (
         "2505.24864",
-        "no formula available for when the reference is reset; without it, it is dapo with clip_ratio_high 0.4 "
-        "(second-hand) and a KL penalty",
+        "no rule available for when the reference is reset, which is what sets it apart from its second version "
+        "(prorl)",
+    ),
+    "e3_temperature": (
+        "2505.18573",
+        "its sampling temperature changes from step to step, in the engine and in the passes of the trainer; the "
+        "backend has one temperature a run",
+    ),
+    "rep_exp": (
+        "2510.11686",
+        "its bonus is computed of the hidden states of a frozen model, which the backend does not hand to methods",
+    ),
+    "dph_rl": (
+        "2509.07430",
+        "it trains on responses that the initial model gave to prompts that it solves, sampled before the training; "
+        "the backend trains on the step's own responses only",
+    ),
+    "adapo": (
+        "2603.11682",
+        "no constants available: the upper clip width rises below the initial entropy and falls above it; by how much "
+        "could not be read",
+    ),
+    "sdpo": (
+        "2601.20802",
+        "self-distillation: its teacher is the policy of the step, given feedback in its prompt; the backend's teacher "
+        "is the initial policy (the same holds for rlsd 2604.03128, antisd 2605.11609 and dasd 2605.22263)",
     ),
     "clip_low_high": (
         "2509.26114",

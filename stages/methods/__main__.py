@@ -20,9 +20,11 @@ Written by `python -m stages.methods --write` from the methods' files. Each is G
 
 - *settings beside GRPO's*: with their defaults; `required` ones are constants that nobody published.
 - *variants*: `code` and `verl` are the released-code variants. They do what released code does, also where it differs
-  from the paper.
+  from the paper, and bring the settings in brackets, those of that code, unless a run sets others.
 - *asks for*: what a method costs beside GRPO's passes: one more forward pass over each mini-batch, the log-probs of a
   reference policy or of a teacher, or a second look at the logits.
+- *controls*: the values of the setting `control` that the method has, with which it loses its criterion and keeps its
+  strength (`stages/rl/controls.py`).
 - *reduces to GRPO at*: the settings at which it trains as `grpo` does.
 - *status*: `complete`, or what falls short of it. `second-hand`: read in somebody's transcription, not in the paper or
   its authors' code. `not published`: settings and choices that this bench had to make. `left out`: what the paper adds

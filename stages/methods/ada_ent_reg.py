@@ -8,9 +8,10 @@ h is the entropy of the step's rollouts; H in the bonus is the exact entropy, wi
 Variants (`variant`):
   paper  the above. h is "estimated from the rollout buffer": here the mean of the old policy's exact H over its tokens.
   code   SkyworkAI/Skywork-OR1: h = −mean of the sampled tokens' old log-probs; whether the bonus counts is decided by
-         the h of the step before; h = h* counts as above; c stays in [0, c_max].
+         the h of the step before; h = h* counts as above; c stays in [0, c_max]. Its means
+         are the micro-batch's.
 
-Defaults: h* 0.2 nats, c at the start 0 (§3.2.5; launchers). Δ 0.005 without c_max (§3.2.5), for `code` 1e-4 and 5e-3
+Defaults: h* 0.2 nats, c at the start 0 (§3.2.5; launchers). Δ 0.005 without c_max (§3.2.5); `code` has 1e-4 and 5e-3
 (released launchers). 2511.05993 runs it with h* 0.2 and 0.3657.
 Deviations from the paper: its filter of groups with equal rewards (§3.1), which keeps the bonus from their tokens, is
 DAPO's dynamic sampling and not part of this method.
@@ -32,13 +33,15 @@ class AdaEntReg(rl.Method):
 
     class Settings(rl.Settings):
         target: float = Field(0.2, ge=0, description="h* in nats; 2505.22312 §3.2.5")
-        step: float | None = Field(None, ge=0, description="Δ, how far c moves a step; none: 5e-3, in code 1e-4")
-        coefficient_max: float | None = Field(None, ge=0, description="c_max; none: no bound, in code 5e-3")
+        step: float = Field(5e-3, ge=0, description="Δ, how far c moves a step; 2505.22312 §3.2.5")
+        coefficient_max: float | None = Field(None, ge=0, description="c_max; none: no bound; 2505.22312 §3.2.5")
         variant: Literal["paper", "code"] = Field("paper", description="how h is estimated, and when it counts")
 
-    settings: Settings
+        variant_defaults: ClassVar = {
+            "code": {"step": 1e-4, "coefficient_max": 5e-3, "aggregation": "micro-batch-token-mean"}  # launchers
+        }
 
-    STEP_AND_LARGEST: ClassVar = {"paper": (5e-3, math.inf), "code": (1e-4, 5e-3)}  # §3.2.5; released launchers
+    settings: Settings
 
     def regulariser(self, update: rl.Update) -> Tensor:
         training_step = update.training_step
@@ -50,12 +53,11 @@ class AdaEntReg(rl.Method):
         return {"coefficient": 0.0} | ({"active": 0} if self.settings.variant == "code" else {})
 
     def update_state(self, responses: rl.Responses, measured: dict[str, float]) -> rl.State:
-        settings, (step, largest) = self.settings, self.STEP_AND_LARGEST[self.settings.variant]
-        step = step if settings.step is None else settings.step
-        largest = largest if settings.coefficient_max is None else settings.coefficient_max
+        settings = self.settings
         code, entropy = settings.variant == "code", measured["entropy"]
         if code:
             entropy = -masked_mean(responses.old_log_prob.double(), responses.response_mask).item()
         below, above = entropy < settings.target, entropy > settings.target or (code and entropy == settings.target)
-        coefficient = responses.training_step.state["coefficient"] + step * (below - above)
+        coefficient = responses.training_step.state["coefficient"] + settings.step * (below - above)
+        largest = math.inf if settings.coefficient_max is None else settings.coefficient_max
         return {"coefficient": min(max(coefficient, 0.0), largest)} | ({"active": int(below)} if code else {})

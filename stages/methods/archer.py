@@ -9,8 +9,8 @@ H is the current policy's; the quantile is interpolated.
 Variants (`variant`), of the KL penalty:
   paper  part of each low token's loss, so that the mean over all tokens dilutes it (eq. 5).
   code   wizard-III/ArcherCodeR: a mean of its own over the low tokens of the micro-batch, about 1/0.8 of the paper's;
-         H = τ counts as low, so that a response of one token is all low. (The names of its two masks are swapped.) To
-         reproduce the released runs also set `aggregation: micro-batch-token-mean`, their mean of the clipped part.
+         H = τ counts as low, so that a response of one token is all low. (The names of its two masks are swapped.) The
+         clipped part is a mean over the micro-batch, too.
 
 Defaults: the numbers above (§5.1), dual clip 10 and 3 epochs (released launcher; the paper draws its dual clip at 3 and
 names no number of epochs), token-mean (launcher; eq. 5 averages each response first, §5.1 speaks of "token-level
@@ -19,7 +19,7 @@ Deviations from the paper: none known.
 Reduces to GRPO at: high_clip 0.2, low_coefficient 0, epochs 1 and dual_clip null.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, PositiveInt, model_validator
@@ -38,6 +38,8 @@ class Archer(rl.Method):
         low_coefficient: float = Field(1e-3, ge=0, description="β_k, of the low tokens' KL, per nat; 2507.15778 §5.1")
         high_clip: float = Field(0.5, ge=0, le=1, description="ε_r, of high tokens, both sides; 2507.15778 §5.1")
         variant: Literal["paper", "code"] = Field("paper", description="over which tokens the KL is averaged")
+
+        variant_defaults: ClassVar = {"code": {"aggregation": "micro-batch-token-mean"}}
 
         @model_validator(mode="after")
         def _mean_over_low_tokens_exists(self) -> Self:

@@ -8,14 +8,14 @@ Variants (`variant`):
   paper   the above: for A < 0 and large r nothing is clipped (§5.4).
   code    the released scripts: there the dual clip holds the value at 10·A, without gradient; and they add 0.1 × the
           negative log-likelihood of correct responses, a mean over their tokens in the micro-batch, which confounds the
-          comparison. To reproduce the released runs also set `aggregation: micro-batch-token-mean`.
+          comparison. Their token-mean was the micro-batch's.
 
 Defaults: β_low 0.75, β_high 1 (§5.2 for 7B; 0.5 and 1 for 1.5B), ε 0.2/0.2 (§4.1).
 Deviations from the paper: none known.
 Reduces to GRPO at: no setting; weight_low 0 and weight_high 0 give GRPO's gradient, but not its value.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -32,6 +32,8 @@ class CeGppo(rl.Method):
         weight_high: float = Field(1.0, ge=0, description="β_high (the paper's β₂); 2509.20712")
         variant: Literal["paper", "code"] = Field("paper", description="code has a dual clip and a likelihood term")
 
+        variant_defaults: ClassVar = {"code": {"dual_clip": 10.0, "aggregation": "micro-batch-token-mean"}}
+
         @model_validator(mode="after")
         def _mean_over_correct_responses_exists(self) -> Self:
             if self.variant == "code":
@@ -40,15 +42,14 @@ class CeGppo(rl.Method):
 
     settings: Settings
 
-    LIKELIHOOD_WEIGHT, DUAL_CLIP = 0.1, 10.0  # released scripts
+    LIKELIHOOD_WEIGHT = 0.1  # released scripts
 
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         settings, ratio, advantages = self.settings, update.ratio, update.advantages
         unit = ratio / ratio.detach()
         value = ratio * advantages
-        dual_clip = settings.dual_clip or (self.DUAL_CLIP if settings.variant == "code" else None)
-        if dual_clip is not None:
-            value = torch.where(advantages < 0, torch.maximum(value, dual_clip * advantages), value)
+        if settings.dual_clip is not None:
+            value = torch.where(advantages < 0, torch.maximum(value, settings.dual_clip * advantages), value)
         high = settings.weight_high * (1 + clip_high) * unit * advantages
         low = settings.weight_low * (1 - clip_low) * unit * advantages
         beyond = torch.where(advantages > 0, high, low)

@@ -28,6 +28,8 @@ class Cispo(rl.Method):
 
     settings: Settings
 
+    has_dual_clip = False
+
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return clip(update.ratio, clip_low, clip_high).detach() * update.advantages * update.log_prob
 

@@ -24,6 +24,8 @@ class ClipB(rl.Method):
 
     settings: Settings
 
+    selects = ("mask",)
+
     def mask(self, mini_batch: rl.Update) -> Tensor:
         mask = mini_batch.response_mask
         score = mini_batch.log_prob.exp() * (mini_batch.entropy + mini_batch.log_prob)

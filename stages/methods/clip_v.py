@@ -27,6 +27,8 @@ class ClipV(rl.Method):
 
     settings: Settings
 
+    selects = ("mask",)
+
     uses_logits = True
 
     @property

@@ -11,8 +11,7 @@ Variants (`variant`):
   paper  h and the mean over likely tokens are the mini-batch's; a step adds its e, from the entropy of its rollouts.
   code   yk7333/EntroPIC@2470730c: both are the micro-batch's; Σ e is of the micro-batches before this one, each with
          its share of the mini-batch, so that every update adds about one e. Each rank has a sum of its own there; here it
-         starts every step from the ranks' mean. To reproduce the released runs also set
-         `aggregation: micro-batch-token-mean` and `dual_clip: 3`.
+         starts every step from the ranks' mean. It has verl's dual clip 3 and the micro-batch's token-mean.
 
 Defaults: K_p 1, K_i 0.01, h* 0.1 nats, p > 0.95, PPO's clip 0.2 (2511.15248; the released launcher). h and the share of
 likely tokens cost `paper` with `batch_statistics: current_policy` one pass without gradient a mini-batch.
@@ -20,7 +19,7 @@ Deviations from the paper: none known.
 Reduces to GRPO at: proportional_gain 0 and integral_gain 0.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -37,6 +36,8 @@ class Entropic(rl.Method):
         integral_gain: float = Field(0.01, ge=0, description="K_i per nat and step; 2511.15248")
         likely: float = Field(0.95, gt=0, lt=1, description="p above which a token is likely; 2511.15248")
         variant: Literal["paper", "code"] = Field("paper", description="code controls by the micro-batch")
+
+        variant_defaults: ClassVar = {"code": {"dual_clip": 3.0, "aggregation": "micro-batch-token-mean"}}
 
         @model_validator(mode="after")
         def _mean_over_likely_tokens_exists(self) -> Self:

@@ -6,8 +6,8 @@ Base: DAPO with all its switches, as in the paper (§5.2).
 
 Variants (`variant`), because the paper speaks of the batch (eq. 6) and of the "(micro-)batch" (beside it):
   paper  over the mini-batch; ⌊ρ·n⌋ tokens of n, and all of equal H with the last of them.
-  code   Shenzhi-Wang/Beyond-the-80-20-Rule-RLVR@92731584: over one micro-batch; exactly ⌈ρ·n⌉. To reproduce the
-         released runs also set `aggregation: micro-batch-token-mean`.
+  code   Shenzhi-Wang/Beyond-the-80-20-Rule-RLVR@92731584: over one micro-batch; exactly ⌈ρ·n⌉; with the
+         launchers' dual clip 10 and their token-mean, which was the micro-batch's.
 
 Defaults: ρ 0.2; H is the current policy's, which costs `paper` one pass without gradient a mini-batch;
 `batch_statistics: old_policy` takes the old policy's.
@@ -17,7 +17,7 @@ Reduces to GRPO at: share 1, clip_ratio_high 0.2, dynamic_sampling false and ove
 DAPO.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -33,7 +33,11 @@ class ForkingTokens(Dapo):
         share: float = Field(0.2, gt=0, le=1, description="ρ, of tokens kept; 2506.01939 §5")
         variant: Literal["paper", "code"] = Field("paper", description="code takes the share over the micro-batch")
 
+        variant_defaults: ClassVar = {"code": {"dual_clip": 10.0, "aggregation": "micro-batch-token-mean"}}
+
     settings: Settings
+
+    selects = ("mask",)
 
     @property
     def batch_statistics(self) -> rl.BatchStatistics:

@@ -5,8 +5,7 @@
 Variants (`variant`):
   paper   the mean over the responses of the mini-batch.
   verl    `geo_mean` of verl 0.9.1: the mean over the responses of the micro-batch, whatever the mini-batch holds, so
-          that the gradient grows with the number of micro-batches. verl's clip widths are 0.2: to reproduce its runs
-          also set clip_ratio_low and clip_ratio_high.
+          that the gradient grows with the number of micro-batches; with verl's default widths, 0.2.
 
 Defaults: ε 0.4 on both sides of the log-ratio, a ratio in [e^−0.4, e^0.4] (2507.20673).
 Deviations from the paper: none known. verl's gradient is also divided by the number of ranks, which the variant `verl`
@@ -15,7 +14,7 @@ Reduces to GRPO at: no setting; at r = 1 the gradient is that of GRPO with seq-m
 """
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -33,7 +32,11 @@ class Gmpo(rl.Method):
         aggregation: Aggregation = Field("seq-mean-token-mean", description="2507.20673: the mean is over responses")
         variant: Literal["paper", "verl"] = Field("paper", description="verl averages over the micro-batch")
 
+        variant_defaults: ClassVar = {"verl": {"clip_ratio_low": 0.2, "clip_ratio_high": 0.2}}
+
     settings: Settings
+
+    has_dual_clip = False
 
     @property
     def batch_statistics(self) -> rl.BatchStatistics:

@@ -31,6 +31,8 @@ class Gpg(rl.Method):
 
     settings: Settings
 
+    has_dual_clip = False
+
     def advantages(self, responses: rl.Responses) -> Tensor:
         rewards, group = self.rewards(responses), responses.group
         if self.settings.variant == "paper":

@@ -60,3 +60,6 @@ class GrpoS(rl.Method):
     def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         ratio, advantages = response_mean(update.ratio, update.response_mask)[:, None], update.advantages
         return ((advantages > 0) & (ratio > 1 + clip_high)) | ((advantages < 0) & (ratio < 1 - clip_low))
+
+    def held_by_dual_clip(self, update: rl.Update, dual_clip: float) -> Tensor:
+        return (update.advantages < 0) & (response_mean(update.ratio, update.response_mask)[:, None] > dual_clip)

@@ -47,3 +47,6 @@ class Gspo(rl.Method):
         return torch.where(
             update.advantages > 0, ratio > 1 + clip_high, (update.advantages < 0) & (ratio < 1 - clip_low)
         )
+
+    def held_by_dual_clip(self, update: rl.Update, dual_clip: float) -> Tensor:
+        return (update.advantages < 0) & (self.sequence_ratio(update) > dual_clip)

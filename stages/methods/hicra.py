@@ -36,6 +36,8 @@ class Hicra(rl.Method):
 
     settings: Settings
 
+    selects = ("planning",)
+
     def advantages(self, responses: rl.Responses) -> Tensor:
         rewards = self.rewards(responses)
         advantages = (rewards - group_mean(rewards, responses.group))[:, None] * responses.response_mask

@@ -6,8 +6,10 @@
 Variants (`variant`):
   paper   the tokens of the optimiser's mini-batch are ranked, ⌊share·n⌋ of its n are held. The penalty is Listing 1's;
           eq. 14 writes β·KL(π_old ‖ π).
-  verl    verl 0.9.1 and the released code: those of one micro-batch, at least one. verl's default settings, share 2e-4
-          and coefficient 0.1, are a tenth of the paper's: to reproduce its runs also set them.
+  verl    verl 0.9.1: the tokens of one micro-batch are ranked, at least one is held, and the loss is a mean over the
+          mini-batch. It has verl's share 2e-4 and coefficient 0.1, a tenth of the paper's.
+  code    PRIME-RL/Entropy-Mechanism-of-RL@88505797: the same with the paper's two constants, and a mean over the
+          micro-batch.
 
 Defaults: β 1, share 2e-3 (§4.3 for 7B; 2e-4 for 32B). The ranking of `paper` with
 `batch_statistics: current_policy` costs one pass without gradient a mini-batch.
@@ -17,7 +19,7 @@ Reduces to GRPO at: no setting, for want of a clip; coefficient 0 is Clip-Free. 
 the gradient is GRPO's.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -34,18 +36,29 @@ class KlCov(rl.Method):
     class Settings(rl.BatchStatisticsSettings):
         share: float = Field(2e-3, gt=0, le=1, description="of all tokens, those held; 2505.22617 for 7B, 2e-4 for 32B")
         coefficient: float = Field(1.0, ge=0, description="β; 2505.22617")
-        variant: Literal["paper", "verl"] = Field("paper", description="verl ranks within the micro-batch")
+        variant: Literal["paper", "verl", "code"] = Field(
+            "paper", description="verl and code rank within the micro-batch"
+        )
+
+        variant_defaults: ClassVar = {
+            "verl": {"share": 2e-4, "coefficient": 0.1},
+            "code": {"aggregation": "micro-batch-token-mean"},
+        }
 
     settings: Settings
 
+    selects = ("selected",)
+
+    has_dual_clip = False
+
     @property
     def batch_statistics(self) -> rl.BatchStatistics:
-        return "micro_batch" if self.settings.variant == "verl" else self.settings.batch_statistics
+        return self.settings.batch_statistics if self.settings.variant == "paper" else "micro_batch"
 
     def selected(self, batch: rl.Update) -> Tensor:
         """[B, T] bool: the tokens of `batch` that are held."""
         count = int(self.settings.share * int(batch.response_mask.sum()))
-        if self.settings.variant == "verl":
+        if self.settings.variant != "paper":
             count = max(count, 1)
         return top_tokens(
             token_covariance(batch.advantages, batch.log_prob, batch.response_mask),

@@ -7,8 +7,9 @@ which is the paper's weight on the response's clipped objective, as that is prop
 
 Defaults: none to set. The formula is second-hand, from a transcription of the paper's v1; the authors' poster states
 H̄_i and that responses are weighted by it. H is the old policy's.
-Deviations from the paper: its other half is not part of this method: from a larger batch of prompts sorted by their
-perplexity it takes a window that moves from the easy to the hard ones. It sums over a response's tokens; here the loss
+Deviations from the paper: its other half is not part of this method: of the batch B of prompts, sorted by their perplexity
+under the policy, exp(−mean log π of the prompt's tokens), it trains on K that follow each other from the place
+⌊ρ·(|B| − K)⌋, where ρ is the training's progress (K is about |B|/5 in its comparisons; second-hand). It sums over a response's tokens; here the loss
 is the mean over all tokens.
 Reduces to GRPO at: no setting; where all H̄_i are equal it is GRPO.
 """

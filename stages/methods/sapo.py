@@ -29,6 +29,8 @@ class Sapo(rl.Method):
 
     settings: Settings
 
+    has_dual_clip = False
+
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         settings, advantages = self.settings, update.advantages
         temperature = torch.full_like(advantages, settings.temperature_negative)

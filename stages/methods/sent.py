@@ -42,13 +42,18 @@ class Sent(rl.Method):
     def reference(self) -> rl.Reference:
         return "initial"
 
-    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
+    selects = ("coefficient",)
+
+    def coefficient(self, mini_batch: rl.Update) -> Tensor:
         """β of each token, [B, T]."""
         settings = self.settings
         covariance = token_covariance(mini_batch.advantages, mini_batch.log_prob, mini_batch.response_mask)
         high = covariance > settings.covariance_threshold
         held = torch.where(high, settings.coefficient_high, settings.coefficient_low).to(covariance.dtype)
-        return {"coefficient": held * (mini_batch.entropy < settings.entropy_threshold)}
+        return held * (mini_batch.entropy < settings.entropy_threshold)
+
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
+        return {"coefficient": self.coefficient(mini_batch)}
 
     def regulariser(self, update: rl.Update) -> Tensor:
         return update.statistics["coefficient"] * k3(update.log_prob, update.reference_log_prob)

@@ -6,8 +6,8 @@
               r·A                  for the others; no clip
 
 This is what compute_policy_loss_low_entropy_kl_cov_v2 does, which differs from the paper's loss (the method `sent`) in
-every term. A and log p count without gradient, H is the current policy's, and the sets are those of a micro-batch. To
-reproduce the released runs also set `aggregation: micro-batch-token-mean`.
+every term. A and log p count without gradient, H is the current policy's, and the sets are those of a micro-batch, as
+the mean of the loss is.
 
 Defaults: 80 %, factors 2 and ½, share 2e-4 and β 1, that function's own. Its launchers set neither of the last two, so
 that verl's β 0.1 may have been in force; they add 1e-3·KL to the initial model, which is the method kl_penalty.
@@ -21,11 +21,13 @@ from pydantic import Field
 from torch import Tensor
 
 from stages import rl
+from stages.rl.aggregation import Aggregation
 from stages.rl.batch import masked_mean, uniform
 
 
 class SentReleased(rl.Method):
     class Settings(rl.Settings):
+        aggregation: Aggregation = Field("micro-batch-token-mean", description="of token losses; zldscr0/SENT@b3235649")
         low_share: float = Field(0.8, gt=0, le=1, description="of all tokens, those of lowest entropy")
         share: float = Field(2e-4, gt=0, le=0.5, description="of low tokens, at each end of c")
         coefficient: float = Field(1.0, ge=0, description="β")
@@ -34,11 +36,15 @@ class SentReleased(rl.Method):
 
     settings: Settings
 
+    has_dual_clip = False
+
     @property
     def batch_statistics(self) -> rl.BatchStatistics:
         return "micro_batch"
 
-    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
+    selects = ("held",)
+
+    def held(self, mini_batch: rl.Update) -> Tensor:
         """How strongly each token is held, [B, T]."""
         settings, ties = self.settings, uniform(mini_batch, "sent")
         low = _lowest(mini_batch.entropy, mini_batch.response_mask, settings.low_share, ties)
@@ -47,7 +53,10 @@ class SentReleased(rl.Method):
         factor = torch.zeros_like(covariance)
         factor[_lowest(-covariance, low, settings.share, ties)] = settings.high_factor
         factor[_lowest(covariance, low, settings.share, ties)] = settings.low_factor
-        return {"held": factor}
+        return factor
+
+    def statistics(self, mini_batch: rl.Update) -> dict[str, Tensor]:
+        return {"held": self.held(mini_batch)}
 
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         held = self.settings.coefficient * update.statistics["held"]

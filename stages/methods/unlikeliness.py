@@ -9,7 +9,7 @@ Variants (`variant`):
   paper  the above (second-hand). Whether a response's likelihood is its tokens' product or mean is not published: the
          mean here, as in `code`.
   code   the released code: R·(1 − β·rank/G), rank 0 the least likely by the mean log-prob of its tokens: a right
-         response earns β/G more than in `paper`.
+         response earns β/G more than in `paper`. Its token-mean was the micro-batch's.
 
 Defaults: β 0.25, two epochs, KL 0.1 to the initial policy (2506.02355; with G 32). All G responses are ranked, wrong
 ones included (released code).
@@ -18,7 +18,7 @@ penalty.
 Reduces to GRPO at: beta_rank 0, kl_coefficient 0 and epochs 1.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -40,6 +40,8 @@ class Unlikeliness(rl.Method):
         kl_coefficient: float = Field(0.1, ge=0, description="of k3 to the initial policy; 2506.02355")
         epochs: PositiveInt = Field(2, description="passes over a step's responses; 2506.02355")
         variant: Literal["paper", "code"] = Field("paper", description="from which end the rank is counted")
+
+        variant_defaults: ClassVar = {"code": {"aggregation": "micro-batch-token-mean"}}
 
     settings: Settings
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from stages.benchmarks import BENCHMARKS, find
 from stages.common.files import InputError
 from stages.common.validation import first_problem
-from stages.graders import GRADERS
+from stages.graders.registry import GRADERS
 from stages.profile.sections.evaluation import Evaluation
 from stages.protocols.differences import Difference, differences
 from stages.protocols.effective import EffectiveProtocol
@@ -90,12 +90,12 @@ def _given(override: Any, value: Any) -> Any:
 
 
 def _grader(key: str, evaluation: Evaluation, named: Protocol) -> str:
-    """The grader of a benchmark: the one that the profile gives it. Else code is judged by its tests. Else the one that
+    """The grader of a benchmark: the one that the profile gives it. Else what has no short answers has its own. Else the one that
     the profile gives to all benchmarks. Else the named protocol's.
     """
     if key in evaluation.graders:
         return evaluation.graders[key]
-    if find(key).runs_code:
+    if not find(key).has_short_answers:
         return find(key).grader
     if evaluation.grader:
         return find(key).grader if evaluation.grader == OWN else evaluation.grader

@@ -17,6 +17,7 @@ WITHOUT_EFFECT = {
     "stages.common.bar",
     "stages.common.repro",
     "stages.common.supervise",
+    "stages.common.watcher",
     "stages.datasets.audit",
     "stages.datasets.mirror",
 }

@@ -10,6 +10,7 @@ from stages.common.files import InputError
 from stages.common.validation import first_problem
 from stages.common.yaml_reader import read_yaml
 from stages.methods import METHODS, build
+from stages.profile.checkpoints import check_rules
 from stages.profile.effective_protocol import check_evaluation
 from stages.profile.sections.backend import Backend
 from stages.profile.sections.base import Section
@@ -19,6 +20,8 @@ from stages.profile.sections.model import Model
 from stages.profile.sections.published import Published
 from stages.profile.sections.released import Released
 from stages.profile.sections.train import Train
+from stages.profile.training_reward import check_reward
+from stages.rl.method import Method
 from stages.text.prompts import PROMPTS
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -37,6 +40,9 @@ class Params(Section):
     model: Model
     train: Train
     evaluation: Evaluation
+    checkpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(
+        {}, description="those evaluated beside the last: name -> rule (stages/protocols/checkpoint.py)"
+    )
     published: Published | None = None
     models: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Released] = {}
 
@@ -53,7 +59,20 @@ class Params(Section):
         for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
             if template is not None and template not in PROMPTS:
                 raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")
+        check_reward(self.train, self.data)
         benchmarks = check_evaluation(self.evaluation, self.data.prompt, len(self.seeds))
+        check_rules(self.checkpoints, self.train, benchmarks)
+        if self.checkpoints and self.backend.engine_devices > 1:
+            raise ValueError(
+                "checkpoints: one server is given the weights of each, which cannot be checked where they are split over "
+                "devices; set backend.engine_devices: 1, or remove checkpoints"
+            )
+        longest = self.train.max_prompt_tokens + self.train.max_response_tokens
+        if self.backend.micro_batch_tokens is not None and self.backend.micro_batch_tokens < longest:
+            raise ValueError(
+                f"backend.micro_batch_tokens: {self.backend.micro_batch_tokens} is less than one sequence may have, "
+                f"train.max_prompt_tokens + train.max_response_tokens ({longest}); give at least that"
+            )
         for name in self.models:
             if name == "base" or re.fullmatch(f"(?:{'|'.join({*METHODS, *self.methods})})(?:-[0-9]+)?", name):
                 raise ValueError(
@@ -99,8 +118,31 @@ def load(path: Path) -> Params:
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error, Params)}")
     for name in dict.fromkeys([*params.method_settings, *params.methods]):
-        _check_lengths(name, params.method_of(name)[1], params.train.max_response_tokens)
+        method, settings = params.method_of(name)
+        _check_lengths(name, settings, params.train.max_response_tokens)
+        _check_sets(name, settings, params.train.responses_per_prompt)
+        if name in params.methods:
+            _check_sizes(name, build(method, settings), params)
     return params
+
+
+def _check_sizes(name: str, method: Method, params: Params) -> None:
+    """A mini-batch is shared out evenly among the devices, and on each of them cut into whole micro-batches."""
+    train, backend, own = params.train, params.backend, method.settings.updates_per_step
+    updates = own or train.updates_per_step
+    if train.prompts_per_step % updates:
+        raise InputError(
+            f"method_settings.{name}.updates_per_step: {own}, which does not divide train.prompts_per_step "
+            f"({train.prompts_per_step}); give a divisor"
+        )
+    responses = train.prompts_per_step // updates * train.responses_per_prompt
+    counted = backend.micro_batch_tokens is None or method.depends_on_micro_batches
+    if responses % (backend.devices * (train.micro_batch if counted else 1)):
+        parts = f"{backend.devices} devices" + (f" of {train.micro_batch} at once" if counted else "")
+        raise InputError(
+            f"{'train.micro_batch' if counted else 'backend.devices'}: {name} has mini-batches of {responses} responses, "
+            f"which {parts} cannot share evenly; give a number that divides them"
+        )
 
 
 def _check_lengths(name: str, settings: dict[str, Any], longest: int) -> None:
@@ -109,4 +151,13 @@ def _check_lengths(name: str, settings: dict[str, Any], longest: int) -> None:
         raise InputError(
             f"method_settings.{name}.overlong_length: {settings['overlong_length']} tokens, but train.max_response_tokens "
             f"is {longest}; set it and overlong_buffer to this run's lengths, or overlong_shaping: false"
+        )
+
+
+def _check_sets(name: str, settings: dict[str, Any], responses: int) -> None:
+    """A set of k responses to a prompt is drawn from those that are sampled."""
+    if settings.get("k", 0) > responses:
+        raise InputError(
+            f"method_settings.{name}.k: {settings['k']} responses in a set, but train.responses_per_prompt is {responses}; "
+            "set at most that"
         )

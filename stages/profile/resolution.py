@@ -5,18 +5,22 @@ from typing import Any
 
 from stages.benchmarks import find
 from stages.common.files import sha256
+from stages.profile.checkpoints import candidates, kept_steps
 from stages.profile.effective_protocol import benchmark_settings, effective_protocol, overrides
 from stages.profile.fingerprint import fingerprint
 from stages.profile.params import Params
 from stages.profile.plans.base import Plan
+from stages.profile.plans.choose import ChoosePlan
 from stages.profile.plans.grade import GradePlan
 from stages.profile.plans.model import ModelPlan
 from stages.profile.plans.prepare import PreparePlan
 from stages.profile.plans.report import ReportPlan
 from stages.profile.plans.sample import SamplePlan
+from stages.profile.plans.sample_checkpoints import SampleCheckpointsPlan
 from stages.profile.plans.subset import SubsetPlan
 from stages.profile.plans.train import TrainPlan
 from stages.profile.sections.model import Model
+from stages.protocols.checkpoint import CheckpointRule, checkpoint_rule
 from stages.protocols.record import SAMPLING
 
 TRAINING_LOCK = {"cpu": Path("locks/train.lock"), "cuda": Path("locks/gpu.lock")}
@@ -31,6 +35,25 @@ def plans(params: Params) -> dict[str, Plan]:
     def common(stage: str, lock: str = training_lock) -> dict[str, Any]:
         return {"bench_seed": params.bench_seed, "code": fingerprint([f"stages.{stage}"]), "environment": lock}
 
+    longest_prompt = params.evaluation.max_prompt_tokens or params.train.max_prompt_tokens
+    sample = SamplePlan(
+        **common("sample"),
+        protocol=protocol.asked_by,
+        samples=protocol.samples,
+        prompts=protocol.prompts,
+        **{name: getattr(protocol, name) for name in SAMPLING},
+        context_length=longest_prompt + protocol.max_tokens,
+        concurrency=params.evaluation.concurrency,
+        backend=params.backend,
+        evaluation_environment=evaluation_lock,
+    )
+    grade = GradePlan(
+        **common("grade", evaluation_lock),
+        samples=protocol.samples,
+        graders=protocol.graders,
+        alternatives=params.evaluation.also_graded_by,
+        limits={name: find(name).limits for name in protocol.samples if find(name).limits},
+    )
     written: dict[str, Plan] = {
         "prepare": PreparePlan(
             **common("prepare"),
@@ -40,6 +63,10 @@ def plans(params: Params) -> dict[str, Plan]:
             benchmarks=list(protocol.samples),
             benchmark_sources={name: find(name).source for name in protocol.samples},
             benchmark_settings=benchmark_settings(params.evaluation, protocol),
+            grader_files=sorted({file for name in protocol.samples for file in find(name).grader_files}),
+            benchmark_prompts=protocol.prompts,
+            max_prompt_tokens=longest_prompt,
+            context_length=sample.context_length,
             lab=params.data.lab,
         ),
         "subset": SubsetPlan(
@@ -50,32 +77,35 @@ def plans(params: Params) -> dict[str, Plan]:
             threads=params.backend.threads,
         ),
         "model": ModelPlan(**common("model"), model=params.model, dtype=params.backend.dtype),
-        "sample": SamplePlan(
-            **common("sample"),
-            protocol=protocol.asked_by,
-            samples=protocol.samples,
-            prompts=protocol.prompts,
-            **{name: getattr(protocol, name) for name in SAMPLING},
-            context_length=params.train.max_prompt_tokens + protocol.max_tokens,
-            concurrency=params.evaluation.concurrency,
-            backend=params.backend,
-            evaluation_environment=evaluation_lock,
-        ),
-        "grade": GradePlan(
-            **common("grade", evaluation_lock),
-            samples=protocol.samples,
-            graders=protocol.graders,
-            alternatives=params.evaluation.also_graded_by,
-            limits={name: find(name).limits for name in protocol.samples if find(name).limits},
-        ),
+        "sample": sample,
+        "grade": grade,
         "report": report_plan(params),
     }
+    for name, text in params.checkpoints.items():
+        rule = checkpoint_rule(text)
+        steps = candidates(rule, params.train)
+        sampling = sample.model_dump() | {field: _of(rule, getattr(sample, field)) for field in ("samples", "prompts")}
+        grading: dict[str, Any] = {f: _of(rule, getattr(grade, f)) for f in ("samples", "graders", "limits")}
+        written[f"sample_checkpoints/{name}"] = SampleCheckpointsPlan(
+            **sampling | common("sample_checkpoints"), steps=steps
+        )
+        written[f"choose/{name}"] = ChoosePlan(**common("choose", evaluation_lock), **grading, rule=text, steps=steps)
     for name, released in params.models.items():
-        place = Model(source=released.source, name=released.hub or released.folder, revision=released.revision)
-        written[f"models/{name}"] = ModelPlan(**common("model"), model=place, dtype=params.backend.dtype)
+        model = Model(
+            source=released.source,
+            name=released.hub or released.folder,
+            revision=released.revision,
+            chat_template=released.chat_template,
+        )
+        written[f"models/{name}"] = ModelPlan(**common("model"), model=model, dtype=params.backend.dtype)
     for name in params.methods:
         written |= {f"train/{name}-{seed}": training_plan(params, name, seed) for seed in params.seeds}
     return written
+
+
+def _of(rule: CheckpointRule, by_benchmark: dict[str, Any]) -> dict[str, Any]:
+    """The entries of the benchmarks that a rule looks at."""
+    return {name: by_benchmark[name] for name in rule.benchmarks if name in by_benchmark}
 
 
 def report_plan(params: Params) -> ReportPlan:
@@ -96,6 +126,7 @@ def report_plan(params: Params) -> ReportPlan:
         protocol=protocol,
         protocol_overrides=overrides(params.evaluation, protocol),
         released=list(params.models),
+        checkpoints=params.checkpoints,
         train=params.train,
         backend=params.backend,
         published=params.published,
@@ -114,6 +145,7 @@ def training_plan(params: Params, name: str, seed: int) -> TrainPlan:
         method=method,
         method_settings=settings,
         train=params.train,
+        kept_steps=kept_steps(params.checkpoints, params.train),
         training_folder="subsets" if params.train.dataset in params.data.subsets else "data/train",
         backend=params.backend,
     )

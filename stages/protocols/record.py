@@ -14,6 +14,7 @@ from stages.benchmarks import BENCHMARKS, find, variants
 from stages.common.files import InputError, dump_json
 from stages.common.validation import first_problem
 from stages.common.yaml_reader import read_yaml
+from stages.protocols.checkpoint import checkpoint_rule
 from stages.text.prompts import PROMPTS
 
 FOLDER = Path("data/protocols")
@@ -31,6 +32,10 @@ def _one_of(kind: str, known: list[str]) -> AfterValidator:
         return name
 
     return AfterValidator(check)
+
+
+def _rule(text: str) -> str:
+    return text if text == UNKNOWN else checkpoint_rule(text).text
 
 
 Prompt = Annotated[str, _one_of("prompt template", [*PROMPTS, UNKNOWN])]
@@ -54,9 +59,9 @@ class Protocol(BaseModel):
     unclear_variants: list[Key] = Field(
         [], description="those of `samples` that the paper does not tell from a variant"
     )
-    grader: str = Field(description="`benchmark`: each benchmark's own; code is always judged by its tests")
+    grader: str = Field(description="`benchmark`: each benchmark's own, which code and IF-Eval always have")
     graders: dict[Key, str] = Field({}, description="benchmark -> grader, where it is another")
-    checkpoint: str = Field(description="which one is evaluated: last, best on a benchmark, …")
+    checkpoint: Annotated[str, AfterValidator(_rule)] = Field(description="which one is evaluated, or `unknown`")
     aggregation: str = Field(description="what a printed number is the mean of: 1 run, mean of 2 runs, …")
     notes: str = ""
 
@@ -70,7 +75,7 @@ class Protocol(BaseModel):
         """The name of this benchmark's grader, or `unknown`. A paper's grader may be one that the bench does not have."""
         if benchmark in self.graders:
             return self.graders[benchmark]
-        own = self.grader == OWN or (find(benchmark).runs_code and self.grader != UNKNOWN)
+        own = self.grader == OWN or (not find(benchmark).has_short_answers and self.grader != UNKNOWN)
         return find(benchmark).grader if own else self.grader
 
     def evaluated(self, benchmark: str) -> str | None:

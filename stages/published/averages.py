@@ -1,8 +1,10 @@
 """Printed averages, computed again from the columns they are of."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.published.schema import AVERAGE
@@ -20,13 +22,15 @@ def recompute(table: pd.DataFrame) -> pd.DataFrame:
     if averages.empty:
         return pd.DataFrame()
     digits = averages.groupby(["paper", "table"])["value"].agg(lambda values: max(map(decimals, values)))
-    groups = dict(iter(table.groupby(table[GROUP].fillna("").agg("\0".join, axis=1), sort=False)))
-    found = []
-    for key, row in zip(averages[GROUP].fillna("").agg("\0".join, axis=1), averages.itertuples(), strict=True):
-        columns = columns_of(row, groups[key])
+    groups, found = grouped(table), []
+    for row in averages.itertuples():
+        columns = columns_of(row, groups[key_of(row, GROUP)])
         if columns is None:
             continue
-        mean, allowed = float(columns["value"].mean()), 0.5 * 10.0 ** -digits[row.paper, row.table]
+        mean, allowed = (
+            float(np.mean([column.value for column in columns])),
+            0.5 * 10.0 ** -digits[row.paper, row.table],
+        )
         found.append(
             {
                 **{name: getattr(row, name) for name in [*GROUP, "method", "benchmark_as_printed", "k"]},
@@ -39,15 +43,24 @@ def recompute(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def columns_of(row: Any, rows: pd.DataFrame) -> pd.DataFrame | None:
-    """The rows that the average `row` is the mean of, or None if one is not there. `row`: a row of
-    the table, `rows`: those of its `GROUP`.
-    """
+def grouped(table: pd.DataFrame) -> dict[tuple, list[Any]]:
+    """The rows of a table by what they have in `GROUP`."""
+    groups: dict[tuple, list[Any]] = {}
+    for row in table.itertuples():
+        groups.setdefault(key_of(row, GROUP), []).append(row)
+    return groups
+
+
+def key_of(row: Any, names: Iterable[str]) -> tuple:
+    """What a row has in the columns `names`; empty is None, so that empty agrees with empty."""
+    return tuple(None if pd.isna(value := getattr(row, name)) else value for name in names)
+
+
+def columns_of(row: Any, rows: Iterable[Any]) -> list[Any] | None:
+    """The rows that the average `row` is the mean of, or None if one is not there. `rows`: those of its `GROUP`."""
     wanted = row.of.split("; ")
-    columns = rows[rows["benchmark_as_printed"].isin(wanted)]
-    if not pd.isna(row.k):
-        columns = columns[columns["k"] == row.k]
-    return columns if sorted(columns["benchmark_as_printed"]) == sorted(wanted) else None
+    columns = [each for each in rows if each.benchmark_as_printed in wanted and (pd.isna(row.k) or each.k == row.k)]
+    return columns if sorted(each.benchmark_as_printed for each in columns) == sorted(wanted) else None
 
 
 def decimals(value: float) -> int:

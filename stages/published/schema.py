@@ -1,6 +1,7 @@
 """The schema of `data/published/`: one number a row in `<paper>.csv`, what the paper says of its runs in `<paper>.yaml`."""
 
 import csv
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
@@ -35,6 +36,10 @@ NOT_PUBLISHED = "not published"
 NUMBERS = ("k", "value", "spread", "runs")
 SCORES = ("avg", "pass", "accuracy", "exact_match")  # in points; "accuracy" is avg@k with no stated k
 
+# What a note says was presumed, such as "model and metric presumed"; a number with such a note is never judged.
+PRESUMABLE = "|".join(["model", "training data", "method", "benchmark", "metric", "k"])
+PRESUMED = re.compile(rf"\b((?:{PRESUMABLE})(?:(?:, | and )(?:{PRESUMABLE}))*) presumed")
+
 Evidence = Literal["first-hand", "second-hand", "derived"]
 Points = Annotated[float, Field(ge=0, le=100)]
 
@@ -63,10 +68,24 @@ class Row(Strict):
     k: PositiveInt | None = Field(description="of avg@k and pass@k")
     metric_as_printed: str
     value: FiniteFloat = Field(description="points (0 to 100) for scores and differences, nats for entropy")
-    spread: Points | None = Field(description="standard deviation over runs, in points")
+    spread: Points | None = Field(
+        description="printed standard deviation, in points; over what, metric_as_printed says"
+    )
     evidence: Evidence
     source: str
-    note: str | None = Field(description="what was presumed, corrected or found wrong")
+    note: str | None = Field(description="what was presumed (`model and metric presumed`), corrected or found wrong")
+
+    @property
+    def presumed(self) -> list[str]:
+        """What of this number its source does not state, and the registry presumes."""
+        named = [name for found in PRESUMED.finditer(self.note or "") for name in re.split(", | and ", found[1])]
+        return list(dict.fromkeys([*named, *["metric"] * ("presumed" in self.metric_as_printed)]))
+
+    @model_validator(mode="after")
+    def _presumed(self) -> "Row":
+        if "presumed" in (self.note or "") and not PRESUMED.search(self.note or ""):
+            raise ValueError("note: write what is presumed as in `model and metric presumed`")
+        return self
 
     @model_validator(mode="after")
     def _score(self) -> "Row":
@@ -148,7 +167,8 @@ def load(folder: Path, methods: Collection[str]) -> pd.DataFrame:
     """All rows of `folder`, in the order of its files.
 
     The table has the columns of `Row`, and from the paper's YAML `protocol` (None if not published), `runs` (how many
-    training runs the value is the mean of) and, for an average, `of` (its columns' printed names, joined by "; ").
+    training runs the value is the mean of), for an average `of` (its columns' printed names, joined by "; "), and
+    `presumed` (what the source does not state, joined by ", "; None for nothing).
     Empty is None for texts, NaN for numbers. `methods`: the keys a row may name. InputError names file, line and field
     of the first thing wrong.
     """
@@ -168,6 +188,7 @@ def load(folder: Path, methods: Collection[str]) -> pd.DataFrame:
                 "protocol": None if paper.protocol == NOT_PUBLISHED else paper.protocol,
                 "runs": paper.runs_of(row.table),
                 "of": "; ".join(average.of) if average else None,
+                "presumed": ", ".join(row.presumed) or None,
             }
             rows.append({**row.model_dump(), **derived})
     table = pd.DataFrame(rows).astype(dict.fromkeys(NUMBERS, float))

@@ -5,6 +5,9 @@ tables      results -> tables of numbers
               estimates   a score with its 95 % interval
               scores      by run, by method, by difficulty
               gains       averages over benchmarks, gains over GRPO
+              resolution  what the seeds that ran can resolve
+              controls    methods set against their controls
+              checkpoints chosen checkpoints beside the last ones
               counts      what became of the samples, where graders disagree
               steps       what of training is computed from its log
               prices      entropy, diversity, truncation, length
@@ -21,7 +24,9 @@ figures     tables -> figures
 side_files  samples and hours, which the page loads on demand
 sections    results and tables -> what the report says
               blocks, numbers           what a section is made of; how numbers are printed
-              trust, notices, provenance, training, schedules, benefits, verdicts, price
+              fixed_models              models that were not trained here, which come first
+              trust, notices, provenance, training, schedules, benefits, controls, checkpoints, verdicts, price
+              verdict_table, resolution verdicts as a table; what the seeds can resolve, in words
               content                   all sections in reading order, and the summary
 render      sections -> index.html (page, templates, assets), report.md (markdown), tables/*.tex (latex)
 assets      templates, style and scripts of the page

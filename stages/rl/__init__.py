@@ -11,6 +11,7 @@ aggregation       token losses -> the loss of a mini-batch
 logits            functions of whole next-token distributions
 batch_statistics  what a method wants to know of a whole batch before its loss
 combination       methods made of others
+controls          a method with its criterion taken away and its strength kept
 catalogue         methods as rows of a table
 
 A method's file imports the package (`from stages import rl`) for the names below, and arithmetic from its module.

@@ -37,7 +37,8 @@ class Responses:
 
     `index` numbers the responses of this step and `group` its prompts; `prompt_id` names prompts across steps.
     `old_entropy` is the exact entropy of the old policy's next-token distribution. `reference_log_prob` is None unless
-    the method asks for a reference (`Method.reference`). The last three are known on the driver only.
+    the method asks for a reference (`Method.reference`), `engine_log_prob`, what the engine said of the tokens that it
+    sampled, unless it asks for that (`Method.uses_engine_log_prob`). The last three are known on the driver only.
     """
 
     response_mask: Tensor  # [B, T] bool
@@ -50,6 +51,7 @@ class Responses:
     index: Tensor  # [B] int
     training_step: TrainingStep
     reference_log_prob: Tensor = None  # type: ignore[assignment]  # [B, T]; only who asked for it reads it
+    engine_log_prob: Tensor = None  # type: ignore[assignment]  # [B, T]; only who asked for it reads it
     prompt_id: tuple[str, ...] = ()  # [B]
     answer: tuple[str | None, ...] = ()  # [B], as extracted from the response
     decode: Callable[[int], str] = None  # type: ignore[assignment]  # token id -> its text; the driver's

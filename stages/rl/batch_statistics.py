@@ -4,8 +4,16 @@ from dataclasses import replace
 
 import torch
 
+from stages.rl import controls
 from stages.rl.batch import Update
 from stages.rl.method import Method
+from stages.rl.settings import BatchStatistics
+
+
+def batch_of(method: Method) -> BatchStatistics:
+    """`Method.batch_statistics`, or the mini-batch under the current policy where only a control has to see it."""
+    needed = method.batch_statistics
+    return "current_policy" if needed == "none" and method.settings.control == "constant_same_mean" else needed
 
 
 @torch.no_grad()
@@ -16,13 +24,16 @@ def with_batch_statistics(method: Method, batch: Update) -> Update:
     `batch_statistics` is micro_batch. A method that asks for the old policy sees its log-probs and entropies in the
     place of the current policy's, which may then be missing.
     """
-    if method.batch_statistics == "none":
+    needed = batch_of(method)
+    if needed == "none":
         return replace(batch, mask=batch.response_mask, statistics={})
     view = replace(batch, statistics={})
-    if method.batch_statistics == "old_policy":
+    if needed == "old_policy":
         view = replace(view, log_prob=view.old_log_prob, entropy=view.old_entropy)
     else:
         view = replace(view, log_prob=view.log_prob.detach(), entropy=view.entropy.detach())
     statistics = method.statistics(view)
-    mask = method.mask(replace(view, statistics=statistics)) & view.response_mask
+    view = replace(view, statistics=statistics)
+    mask = method.mask(view) & view.response_mask
+    statistics = statistics | controls.with_constant(method, replace(view, mask=mask))
     return replace(batch, mask=mask, statistics=statistics)

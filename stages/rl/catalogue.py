@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from stages.common.tables import markdown_table
+from stages.rl.controls import controls_of
 from stages.rl.method import Method
 from stages.rl.settings import Settings
 
@@ -19,9 +20,10 @@ class Entry:
     paper: str  # arXiv id
     hooks: tuple[str, ...]
     settings: dict[str, str]  # that it adds to GRPO's or gives another default: name -> default, or "required"
-    variants: dict[str, tuple[str, ...]]  # setting -> its choices
+    variants: dict[str, tuple[str, ...]]  # setting -> its choices, each with the settings that it brings
     reduces_to_grpo_at: str
     asks_for: tuple[str, ...]
+    controls: tuple[str, ...]
     status: str
     docstring: str
 
@@ -38,9 +40,14 @@ def describe(name: str, method: type[Method]) -> Entry:
         paper=papers[0] if papers else "none",
         hooks=method.changed_hooks(),
         settings={field: default_of(method, field) for field in own_fields(method)},
-        variants={field: choices for field in own_fields(method) if (choices := choices_of(method, field))},
+        variants={
+            field: tuple(f"{choice}{brought_by(method, field, choice)}" for choice in choices)
+            for field in own_fields(method)
+            if (choices := choices_of(method, field))
+        },
         reduces_to_grpo_at=paragraph(name, docstring, "Reduces to GRPO at"),
         asks_for=asks_for(method),
+        controls=controls_of(method),
         status=method.sources.status,
         docstring=docstring,
     )
@@ -74,6 +81,12 @@ def choices_of(method: type[Method], name: str) -> tuple[str, ...]:
     return tuple(sorted(get_args(field.annotation), key=lambda choice: choice != field.default))
 
 
+def brought_by(method: type[Method], name: str, choice: str) -> str:
+    """The settings that a variant brings, in brackets; nothing where it brings none."""
+    brought = method.Settings.variant_defaults.get(choice, {}) if name == "variant" else {}
+    return f" ({', '.join(f'{field} {shown(value)}' for field, value in brought.items())})" if brought else ""
+
+
 def asks_for(method: type[Method]) -> tuple[str, ...]:
     """What a method needs beyond GRPO's passes, with its defaults; a required setting does not change it."""
     blank = method.__new__(method)
@@ -87,6 +100,8 @@ def asks_for(method: type[Method]) -> tuple[str, ...]:
         found.append("a reference" if blank.reference == "initial" else "a teacher")
     if method.uses_logits:
         found.append("logits")
+    if method.uses_engine_log_prob:
+        found.append("the engine's log-probs")
     return tuple(found)
 
 
@@ -107,6 +122,7 @@ def table(entries: list[Entry], missing: dict[str, tuple[str, str]]) -> str:
         "settings beside GRPO's",
         "variants",
         "asks for",
+        "controls",
         "reduces to GRPO at",
         "status",
     ]
@@ -114,9 +130,10 @@ def table(entries: list[Entry], missing: dict[str, tuple[str, str]]) -> str:
     for item in entries:
         settings = ", ".join(f"{name} {value}" for name, value in item.settings.items() if name not in item.variants)
         variants = "; ".join(f"{name}: {', '.join(choices)}" for name, choices in item.variants.items())
-        asked, hooks = ", ".join(item.asks_for), ", ".join(item.hooks)
-        rows.append([item.name, item.paper, hooks, settings, variants, asked, item.reduces_to_grpo_at, item.status])
-    rows += [[name, paper, *[""] * 5, f"not implemented: {reason}"] for name, (paper, reason) in missing.items()]
+        asked, hooks, controls = (", ".join(names) for names in (item.asks_for, item.hooks, item.controls))
+        last = [item.reduces_to_grpo_at, item.status]
+        rows.append([item.name, item.paper, hooks, settings, variants, asked, controls, *last])
+    rows += [[name, paper, *[""] * 6, f"not implemented: {reason}"] for name, (paper, reason) in missing.items()]
     return markdown_table(header, rows) + "\n"
 
 
@@ -127,11 +144,12 @@ def in_full(item: Entry, method: type[Method]) -> str:
         "",
         f"hooks: {', '.join(item.hooks) or 'none'}",
         f"asks for: {', '.join(item.asks_for) or 'nothing more'}",
+        f"controls: {', '.join(item.controls) or 'none'}",
         f"status: {item.status}",
         "settings:",
     ]
     for name, field in method.Settings.model_fields.items():
         default = "required, not published" if field.is_required() else shown(field.default)
-        choices = f" of {', '.join(choices_of(method, name))}" if choices_of(method, name) else ""
+        choices = f" of {', '.join(item.variants[name])}" if name in item.variants else ""
         lines.append(f"  {name} = {default}{choices}: {field.description}")
     return "\n".join(lines) + "\n"

@@ -26,7 +26,8 @@ from stages.rl.settings import BatchStatistics, BatchStatisticsSettings, Setting
 Method = Any  # `stages.rl.method.Method`, which this module completes and so cannot import
 
 # What every part may define, since it is joined, and the combination itself may not.
-JOINED = {"Settings", "settings", "sources", "uses_logits", "logit_terms", "statistics", "batch_statistics"}
+ASKED = ("uses_logits", "uses_engine_log_prob")  # it is enough that one part asks for it
+JOINED = {"Settings", "settings", "sources", "logit_terms", "statistics", "batch_statistics", "selects", *ASKED}
 DEMANDS: tuple[BatchStatistics, ...] = ("none", "micro_batch", "old_policy", "current_policy")  # more and more
 
 
@@ -58,7 +59,8 @@ def combine(combined: type[Method], parts: list[type[Method]], root: type[Method
     joined: dict[str, Any] = {
         "Settings": _settings(combined, parts),
         "sources": sources.merged([part.sources for part in parts]),
-        "uses_logits": any(part.uses_logits for part in parts),
+        **{name: any(getattr(part, name) for part in parts) for name in ASKED},
+        "selects": tuple(name for part in parts for name in part.selects),
         "logit_terms": logit_terms,
         "statistics": statistics,
         "batch_statistics": property(batch_statistics),

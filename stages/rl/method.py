@@ -32,6 +32,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from stages.rl import controls
 from stages.rl.advantages import group_normalised
 from stages.rl.batch import Responses, State, TrainingStep, Update
 from stages.rl.combination import combine
@@ -49,7 +50,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "advantage": ("advantages",),
     "mask": ("mask",),
     "clip range": ("clip_range", "clip_ratio_low", "clip_ratio_high", "dual_clip"),
-    "surrogate": ("surrogate", "clipped"),
+    "surrogate": ("surrogate", "clipped", "held_by_dual_clip"),
     "token weight": ("token_weight",),
     "regulariser": ("regulariser",),
     "aggregation": ("aggregation",),
@@ -67,10 +68,14 @@ class Method:
     Settings: ClassVar[type[AnySettings]] = AnySettings
     settings: AnySettings
     sources: ClassVar[Sources] = Sources()
+    has_dual_clip: ClassVar[bool] = True  # whether `surrogate` has a dual clip, if `dual_clip` is set
     uses_logits: ClassVar[bool] = False
+    uses_engine_log_prob: ClassVar[bool] = False
+    selects: ClassVar[tuple[str, ...]] = ()  # its own functions of a batch that choose: [B, T] tokens or [B] responses
 
     def __init__(self, settings: AnySettings | None = None):
         self.settings = settings or self.Settings()
+        controls.apply(self, self.settings.control)
         chosen = getattr(self.settings, "batch_statistics", None)
         if self.batch_statistics == "micro_batch" and chosen == "old_policy":
             raise ValueError(
@@ -114,6 +119,11 @@ class Method:
         if isinstance(self.settings, BatchStatisticsSettings):
             return self.settings.batch_statistics
         return "old_policy" if self.changes("mask") else "none"
+
+    @property
+    def depends_on_micro_batches(self) -> bool:
+        """Whether what is learned depends on which responses a device holds at once, as in some released code."""
+        return self.batch_statistics == "micro_batch" or self.settings.aggregation == "micro-batch-token-mean"
 
     @property
     def reference(self) -> Reference:
@@ -161,8 +171,15 @@ class Method:
         return clipped_objective(update.ratio, update.advantages, clip_low, clip_high, self.settings.dual_clip)
 
     def clipped(self, update: Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
-        """[B, T] bool: tokens that get no gradient because of the clip; only logged, by the sign of their advantage."""
+        """[B, T] bool: tokens that get no gradient because of the clip; only logged, by the sign of their advantage.
+
+        Those that the dual clip holds are counted apart (`held_by_dual_clip`), as verl does.
+        """
         return outside_clip(update, clip_low, clip_high)
+
+    def held_by_dual_clip(self, update: Update, dual_clip: float) -> Tensor:
+        """[B, T] bool: tokens that get no gradient because of the dual clip; only logged."""
+        return (update.advantages < 0) & (update.ratio > dual_clip)
 
     def token_weight(self, update: Update) -> Tensor | float:
         """A number or [B, T]: what a token's surrogate is multiplied by."""
@@ -202,7 +219,9 @@ class Method:
         Whatever only some methods have is logged as `method_<name>`: a weight, a regulariser, widths, logit terms.
         """
         clip_low, clip_high = self.clip_range(update)
-        weight, regulariser = self.token_weight(update), self.regulariser(update)
+        constant = update.statistics.get(controls.CONSTANT)
+        weight = self.token_weight(update) if constant is None else constant
+        regulariser = self.regulariser(update)
         loss = -weight * self.surrogate(update, clip_low, clip_high) + regulariser
         clipped = self.clipped(update, clip_low, clip_high)
         logged = {
@@ -211,6 +230,8 @@ class Method:
             "kl": (update.old_log_prob - update.log_prob).detach(),
             "kept_fraction": update.mask,
         }
+        if self.has_dual_clip and self.settings.dual_clip is not None:
+            logged["clip_fraction_dual"] = self.held_by_dual_clip(update, self.settings.dual_clip)
         own: dict[str, Any] = {
             "token_weight": weight,
             "regulariser": regulariser,

@@ -5,11 +5,12 @@ A check of several fields together is a validator of the settings. It raises a V
 is.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from stages.rl.aggregation import Aggregation
+from stages.rl.controls import Control
 
 BatchStatistics = Literal[
     "none", "micro_batch", "old_policy", "current_policy"
@@ -37,10 +38,13 @@ class Rollout(BaseModel):
 class Settings(BaseModel):
     """What every method can be given. Subclasses add their own fields, with their source beside them.
 
-    A field without default is a constant that nobody published.
+    A field without default is a constant that nobody published. `variant_defaults` holds, for the variants that do what
+    released code does, the settings of that code: they take the place of the defaults, and what a run sets still wins.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    variant_defaults: ClassVar[dict[str, dict[str, Any]]] = {}  # variant -> setting -> its default there
 
     clip_ratio_low: float = Field(0.2, ge=0, le=1, description="ε_low; 0.2 in PPO (1707.06347) and verl's GRPO")
     clip_ratio_high: float = Field(0.2, ge=0, description="ε_high; 0.2 as ε_low")
@@ -50,6 +54,7 @@ class Settings(BaseModel):
     aggregation: Aggregation = Field("token-mean", description="of token losses over a mini-batch")
     updates_per_step: PositiveInt | None = Field(None, description="optimiser steps an epoch; none: the profile's")
     epochs: PositiveInt = Field(1, description="passes over a step's responses")
+    control: Control = Field("none", description="the method with its criterion taken away; stages/rl/controls.py")
 
     @model_validator(mode="before")
     @classmethod
@@ -59,6 +64,12 @@ class Settings(BaseModel):
         if missing and not misspelt:
             raise ValueError(f"{missing[0]}: not published, so there is no default; set it")
         return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_variant_brings_its_settings(cls, given: dict[str, Any]) -> dict[str, Any]:
+        variant = given.get("variant")  # the default variant has the defaults of the fields
+        return cls.variant_defaults.get(variant, {}) | given if isinstance(variant, str) else given
 
 
 class BatchStatisticsSettings(Settings):

@@ -17,7 +17,7 @@ PATIENCE = 3600.0  # seconds without a new sample
 
 
 @contextmanager
-def requesting(log: Path, *marks: str) -> Iterator[subprocess.Popen]:
+def requesting(log: Path, *marks: Path) -> Iterator[subprocess.Popen]:
     """The process, which waits for jobs; `log` and `marks` as in `supervised`."""
     command = [str(PYTHON), "-m", "stages.sampling.requests"]
     with supervised(command, {"PYTHONPATH": os.getcwd()}, log, *marks, stdin=subprocess.PIPE) as process:

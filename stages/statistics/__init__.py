@@ -2,22 +2,49 @@
 
 scores.py      avg@k and pass@k
 intervals.py   intervals for scores and gains, and variances over seeds pooled over methods
+contrasts.py   ours less a published number: its error, and which differences so many seeds can find
 
-An interval is of one of two kinds, and must be printed with its kind:
+An interval is of one of three kinds, and must be printed with its kind:
 same questions   over training seeds, on these very problems: "did we reproduce it?" (`seed_interval`)
 one model only   sampling noise alone: "training variance unknown" (`one_model_interval`)
+paired samples   sampling noise of the difference of two models that were sampled with the same seeds (`paired_interval`)
 """
 
-from stages.statistics.intervals import Interval, Pooled, one_model_interval, pool_gains, pool_seeds, seed_interval
+from stages.statistics.contrasts import (
+    Error,
+    least_difference,
+    planned_error,
+    seeds_for_equivalence,
+    seeds_to_find,
+    trained_error,
+)
+from stages.statistics.intervals import (
+    Interval,
+    Pooled,
+    greatest_sampling_error,
+    one_model_interval,
+    paired_interval,
+    pool_gains,
+    pool_seeds,
+    seed_interval,
+)
 from stages.statistics.scores import avg_at_k, pass_at_k
 
 __all__ = [
+    "Error",
     "Interval",
     "Pooled",
     "avg_at_k",
+    "greatest_sampling_error",
+    "least_difference",
     "one_model_interval",
+    "paired_interval",
     "pass_at_k",
+    "planned_error",
     "pool_gains",
     "pool_seeds",
     "seed_interval",
+    "seeds_for_equivalence",
+    "seeds_to_find",
+    "trained_error",
 ]

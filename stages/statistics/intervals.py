@@ -29,9 +29,10 @@ def pool_seeds(scores: ArrayLike) -> Pooled:
     """The variance over S seeds, pooled over M methods: the mean of the methods' variances, with M (S - 1) degrees of
     freedom.
 
-    `scores` [methods, seeds], seeds >= 2. Assumes that all methods have the same variance over seeds.
+    `scores` [methods, seeds], seeds >= 2. If all methods have the same variance, it is a better estimate than each
+    method's own: it says what to expect of further seeds, and decides no verdict.
     """
-    table = _finite(scores, 2)
+    table = finite(scores, 2)
     methods, seeds = table.shape
     if seeds < 2:
         raise ValueError(f"a variance over seeds needs two or more, not {seeds}")
@@ -46,7 +47,7 @@ def pool_gains(scores: ArrayLike) -> Pooled:
     var(e) is the residual mean square of the two-way layout without replication, with (M - 1)(S - 1) degrees of
     freedom. For two methods this is the variance of the paired t-test.
     """
-    table = _finite(scores, 2)
+    table = finite(scores, 2)
     methods, seeds = table.shape
     if methods < 2 or seeds < 2:
         raise ValueError(f"gains need two or more methods and seeds, not {methods} and {seeds}")
@@ -55,19 +56,17 @@ def pool_gains(scores: ArrayLike) -> Pooled:
     return Pooled(float(2 * (residual**2).sum() / degrees), degrees)
 
 
-def seed_interval(means: ArrayLike, pooled: Pooled | None = None, level: float = 0.95) -> Interval:
-    """Same questions: mean over S seeds ± t · sd / √S, with the seeds' own sd and S - 1 degrees, or a pooled variance.
+def seed_interval(means: ArrayLike, level: float = 0.95) -> Interval:
+    """Same questions: mean over S seeds ± t · sd / √S, with the seeds' own standard deviation and S - 1 degrees.
 
-    `means` [seeds]: the score of each training seed, or its gain. ValueError for one seed without a pooled variance.
+    `means` [seeds]: the score of each training seed, or its gain. ValueError for one seed.
     """
-    values = _finite(means, 1)
+    values = finite(means, 1)
     seeds = len(values)
-    if pooled is None:
-        if seeds < 2:
-            raise ValueError("one seed has no interval: give two or more, or a pooled variance")
-        pooled = Pooled(float(values.var(ddof=1)), seeds - 1)
-    error = float(np.sqrt(pooled.variance / seeds))
-    mean, reach = float(values.mean()), float(stdtrit(pooled.degrees, (1 + level) / 2)) * error
+    if seeds < 2:
+        raise ValueError("one seed has no interval over seeds: give two or more")
+    error = float(values.std(ddof=1) / np.sqrt(seeds))
+    mean, reach = float(values.mean()), float(stdtrit(seeds - 1, (1 + level) / 2)) * error
     return Interval(mean - reach, mean + reach, error)
 
 
@@ -89,7 +88,36 @@ def one_model_interval(correct: ArrayLike, level: float = 0.95) -> Interval | No
     return Interval(max(0.0, mean - reach), min(1.0, mean + reach), error)
 
 
-def _finite(values: ArrayLike, dimensions: int) -> np.ndarray:
+def paired_interval(correct: ArrayLike, reference: ArrayLike, level: float = 0.95) -> Interval | None:
+    """An interval for avg@k of this one model less another's on these very problems: only the sampling is uncertain.
+
+    Both [problems, samples a problem] of 0 and 1; sample j of a problem was drawn with the same seed in both. The
+    differences of a problem's pairs d_ij have the mean d_i and the variance s_i² over its k pairs: SE² = Σ_i s_i² / k / n².
+    Models that write the same text for the same seed differ by less chance than two that know nothing of each other.
+    Normal quantile. None for k = 1. It covers neither another training seed nor other problems.
+    """
+    ours, theirs = as_table(correct), as_table(reference)
+    if ours.shape != theirs.shape:
+        raise ValueError(f"pairs need tables of one shape, not {ours.shape} and {theirs.shape}")
+    problems, k = ours.shape
+    if k < 2:
+        return None
+    differences = ours - theirs
+    error = float(np.sqrt(differences.var(axis=1, ddof=1).sum() / k) / problems)
+    mean, reach = float(differences.mean()), float(ndtri((1 + level) / 2)) * error
+    return Interval(mean - reach, mean + reach, error)
+
+
+def greatest_sampling_error(share: float, problems: int) -> float:
+    """The most that sampling can vary avg@1 of one model on n problems: √(x̄ (1 - x̄) / n).
+
+    One sample a problem does not show which problems are uncertain: Σ x_i (1 - x_i) / n² is at most this (Jensen).
+    """
+    return float(np.sqrt(share * (1 - share) / problems))
+
+
+def finite(values: ArrayLike, dimensions: int) -> np.ndarray:
+    """`values` as an array of that many dimensions; ValueError if it is empty or holds NaN or infinity."""
     array = np.asarray(values, dtype=float)
     if array.ndim != dimensions or array.size == 0:
         raise ValueError(f"expected {dimensions} dimensions and no empty one, not shape {array.shape}")

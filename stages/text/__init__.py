@@ -2,7 +2,6 @@
 
     prompts     what a problem is wrapped in before a model sees it
     boxed       the last boxed answer of a text
-    answers     two answers, written differently, as one text
     code_blocks the fenced blocks of a reply
     latex       a problem with its LaTeX in one spelling, to find copies of it
     diversity   how different the samples for one problem are

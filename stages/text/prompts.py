@@ -24,6 +24,7 @@ PROMPTS = {
         "Remember to put your answer in \\boxed{{...}} format on its own line."
     ),
 }
+WITHOUT_BOX = ("dapo_answer",)
 
 
 def prompt_of(template: str, problem: str) -> str:

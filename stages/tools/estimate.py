@@ -1,4 +1,5 @@
-"""What a profile asks for before anything is started: runs, steps, tokens, disk, and an estimate of GPU hours.
+"""What a profile asks for before anything is started: runs, steps, tokens, disk, an estimate of GPU hours, and which
+published numbers it can get a verdict on.
 
     python -m stages.tools.estimate [profile.yaml]        params.yaml unless another is named; --help lists the assumptions
 
@@ -13,17 +14,26 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from stages.benchmarks import find
 from stages.common.command import run_stage
 from stages.common.files import InputError
+from stages.datasets.laboratory import LAB_BENCHMARKS
+from stages.datasets.sources import load_sources
+from stages.lab.problems import LEVELS
 from stages.methods import build
+from stages.profile.checkpoints import candidates, kept_steps
 from stages.profile.effective_protocol import effective_protocol
 from stages.profile.params import Params, load
 from stages.profile.sections.model import Model
 from stages.profile.sections.train import Train
+from stages.protocols.checkpoint import checkpoint_rule
 from stages.rl.batch import TrainingStep
+from stages.rl.batch_statistics import batch_of
 from stages.rl.method import Method
+from stages.tools.foreseen_verdicts import foreseen_verdicts
 
-CHECKPOINT_BYTES = 4 + 8 + 4  # a parameter: weights and Adam's two moments in float32, and the HF export
+EXPORT_BYTES = 4  # a parameter: float32, whatever the dtype it is computed in
+CHECKPOINT_BYTES = 4 + 8 + EXPORT_BYTES  # a parameter: weights and Adam's two moments in float32, and the HF export
 CHECKPOINTS_KEPT = 2  # stages/backend/config.py
 
 
@@ -51,7 +61,7 @@ class Work(NamedTuple):
 def work(method: Method, train: Train) -> Work:
     responses = train.steps * train.prompts_per_step * train.responses_per_prompt
     epochs = method.settings.epochs
-    ahead = epochs if method.batch_statistics == "current_policy" else 0
+    ahead = epochs if batch_of(method) == "current_policy" else 0
     first = TrainingStep(1, train.steps, method.initial_state())
     return Work(
         updates=train.steps * epochs * (method.settings.updates_per_step or train.updates_per_step),
@@ -71,6 +81,68 @@ def gpu_hours(work: Work, assumed: Assumptions) -> float:
     sampling = 2 * assumed.parameters * work.sequences / assumed.sampling_utilisation
     updating = (2 * work.passes + 8 * work.epochs) * assumed.parameters * work.sequences / assumed.training_utilisation
     return (sampling + updating) / (assumed.peak * 1e12) / 3600
+
+
+class Evaluated(NamedTuple):
+    """What is sampled of `models` models on one benchmark."""
+
+    models: int
+    benchmark: str
+    k: int
+    problems: int | None  # None where only preparation can tell
+
+
+def evaluated(params: Params) -> list[Evaluated]:
+    """The last checkpoints, the base model, released ones and what rules choose, on all benchmarks; and every checkpoint on
+    those that a rule looks at, the last one aside, whose samples are there.
+    """
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    runs = len(params.methods) * len(params.seeds)
+    models = 1 + len(params.models) + runs * (1 + len(params.checkpoints))
+    found = [(models, name) for name in protocol.samples]
+    for text in params.checkpoints.values():
+        rule = checkpoint_rule(text)
+        found += [(runs * (len(candidates(rule, params.train)) - 1), name) for name in rule.benchmarks]
+    return [Evaluated(count, name, protocol.samples[name], problems_of(name, params)) for count, name in found]
+
+
+def problems_of(benchmark: str, params: Params) -> int | None:
+    if benchmark in LAB_BENCHMARKS and params.data.lab:
+        return len(LEVELS) * params.data.lab.test_per_level
+    source = load_sources().get(find(benchmark).source)
+    return source.usable[0].rows // source.usable[0].copies if source else None
+
+
+def evaluation_tokens(params: Params) -> int:
+    """Prompts and responses, at most, of the benchmarks whose size is known."""
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    longest = params.train.max_prompt_tokens + protocol.max_tokens
+    return sum(each.models * (each.problems or 0) * each.k * longest for each in evaluated(params))
+
+
+def evaluation_hours(tokens: int, assumed: Assumptions) -> float:
+    """Of N parameters: 2N operations a token."""
+    return 2 * assumed.parameters * tokens / assumed.sampling_utilisation / (assumed.peak * 1e12) / 3600
+
+
+class Disk(NamedTuple):
+    """Gigabytes. `checkpoints` are there until a run's outputs are written; `weights` lie in work/, results/ and DVC's cache."""
+
+    checkpoints: float
+    weights: float
+
+    @property
+    def total(self) -> float:
+        return self.checkpoints + 3 * self.weights
+
+
+def disk(params: Params, parameters: float) -> Disk:
+    """At most: with `share_session` all runs may be trained before the first of them is exported."""
+    runs = len(params.methods) * len(params.seeds)
+    kept = runs * (1 + len(kept_steps(params.checkpoints, params.train)))
+    at_once = runs if params.backend.share_session else 1
+    one = CHECKPOINTS_KEPT * CHECKPOINT_BYTES * parameters / 1e9
+    return Disk(at_once * one, kept * EXPORT_BYTES * parameters / 1e9)
 
 
 def parameters_of(model: Model) -> float | None:
@@ -101,7 +173,6 @@ def table(params: Params, assumed: Assumptions | None) -> pd.DataFrame:
 
 def describe(params: Params, assumed: Assumptions | None) -> str:
     found, train = table(params, assumed), params.train
-    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
     runs = len(params.methods) * len(params.seeds)
     numeric = ["sampled, M tokens", "trained, M tokens", "GPU hours"]
     total = {"run": "all", "seeds": runs, "updates a run": "", **found[numeric].sum().to_dict(), "note": ""}
@@ -109,8 +180,6 @@ def describe(params: Params, assumed: Assumptions | None) -> str:
     for column in numeric:
         shown[column] = shown[column].map(("{:,.0f}" if column == "GPU hours" else "{:,.2f}").format)
     shown = shown.drop(columns=[] if assumed else ["GPU hours"])
-    evaluated = ", ".join(f"{name} ×{k}" for name, k in protocol.samples.items())
-    models = 1 + runs + len(params.models)
     lines = [
         f"profile {params.profile}: {len(params.methods)} names under `methods`, {len(params.seeds)} under `seeds`: {runs} runs of "
         f"{train.steps} steps",
@@ -122,22 +191,35 @@ def describe(params: Params, assumed: Assumptions | None) -> str:
         ),
         "",
         "tokens: response tokens, at most, were every response as long as allowed; trained: once an epoch",
-        f"evaluated: {models} models on {evaluated} (samples a problem); not in the hours",
+        *(
+            f"evaluated: {each.models} models on {each.benchmark} ×{each.k}"
+            + (
+                f", {each.problems} problems"
+                if each.problems
+                else ", as many problems as preparation finds: not in the hours"
+            )
+            for each in evaluated(params)
+        ),
     ]
     if assumed is None:
         return "\n".join([*lines, "disk: not known, for want of the model's size", _no_hours(params)])
-    gigabytes = CHECKPOINTS_KEPT * CHECKPOINT_BYTES * assumed.parameters / 1e9
+    needed = disk(params, assumed.parameters)
     lines.append(
-        f"disk: {runs * gigabytes:,.1f} GB of checkpoints in work/ ({CHECKPOINTS_KEPT} a run, {CHECKPOINT_BYTES} bytes a "
-        f"parameter, {gigabytes:,.1f} GB a run), and {runs * 4 * assumed.parameters / 1e9:,.1f} GB of trained models at most"
+        f"disk: {needed.checkpoints:,.1f} GB of checkpoints ({CHECKPOINTS_KEPT} of "
+        f"{'every run' if params.backend.share_session else 'the run that is trained'}, {CHECKPOINT_BYTES} bytes a parameter) until "
+        f"a run's outputs are written; {needed.weights:,.1f} GB of weights at most, three times: in work/, results/ and DVC's "
+        "cache. Nothing needs work/ when a profile is done"
     )
     if params.backend.platform == "cpu":
         return "\n".join([*lines, _no_hours(params)])
-    hours = float(found["GPU hours"].sum())
+    tokens = evaluation_tokens(params)
+    training, evaluation = float(found["GPU hours"].sum()), evaluation_hours(tokens, assumed)
+    hours = training + evaluation
     lines += [
-        f"GPU hours: {hours:,.0f}, that is {hours / params.backend.devices / 24:,.1f} days of {params.backend.devices} GPUs. "
+        f"GPU hours: {hours:,.0f} ({training:,.0f} of training, {evaluation:,.0f} of evaluation), that is {hours / params.backend.devices / 24:,.1f} days of {params.backend.devices} GPUs. "
         "An estimate, not a measurement:",
-        "  N·tokens·(2/u_s + (2·passes + 8·epochs)/u_t) / peak; tokens: prompts and responses, at most;",
+        "  training: N·tokens·(2/u_s + (2·passes + 8·epochs)/u_t) / peak; tokens: prompts and responses, at most;",
+        f"  evaluation: N·tokens·2/u_s / peak, of {tokens / 1e6:,.0f} M tokens, every sample as long as allowed;",
         "  passes without gradient: the old policy's, a reference's, and one a method takes over the mini-batch (docs/methods.md)",
         f"  N = {assumed.parameters:.3g} parameters (--parameters; the size in the model's name)",
         f"  peak = {assumed.peak:g} TFLOP/s (--peak; an A100's, dense bfloat16)",
@@ -176,6 +258,7 @@ def main(arguments: list[str]) -> None:
     parameters = options.parameters or parameters_of(params.model)
     shares = (options.training_utilisation, options.sampling_utilisation)
     print(describe(params, Assumptions(parameters, options.peak, *shares) if parameters else None))
+    print("", *foreseen_verdicts(params), sep="\n")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ No score of ours is read here, only which ones there are.
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from stages.published.averages import GROUP, columns_of, recompute
+from stages.published.averages import GROUP, columns_of, grouped, key_of, recompute
 from stages.published.schema import AVERAGE
 from stages.verdicts.scores import Measure, is_trained
 
@@ -43,9 +44,11 @@ class Claim(NamedTuple):
     subject: Subject
     baseline: Subject | None  # GRPO, for a gain over it
     measures: list[Measure]  # ours that the number is the mean of: one for a score, several for an average
+    printed_k: list[float]  # [measures]: samples a problem behind the published number; NaN where not stated
     missing: list[str]  # what it is the mean of as well, but was not measured here
     spread: float | None  # printed standard deviation over runs, in points
     runs: int | None  # how many training runs the number is the mean of
+    presumed: str | None = None  # what the source does not state and the registry presumes
     remark: str = ""  # on the published number itself
 
     @property
@@ -57,8 +60,17 @@ class Claim(NamedTuple):
         return self.row["quantity"] in (BENCHMARK_AVERAGE, GAIN_AVERAGE)
 
     @property
+    def gain(self) -> bool:
+        return self.baseline is not None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the number is of a model that was not trained here: the base model, or a released one."""
+        return not is_trained(self.subject.run)
+
+    @property
     def k_unstated(self) -> bool:
-        return pd.isna(self.row["k"]) and not self.average
+        return bool(np.isnan(self.printed_k).any())
 
 
 def claims(
@@ -72,27 +84,28 @@ def claims(
 
     Every published score and average on our benchmarks is a claim, and so is its gain over GRPO if that stands in the
     same table. `stands_for`: run -> what it is in the tables. A number is set against the run that is exactly its
-    method and variant, else against the run that bears the method's name. `measured`: what our scores are of.
+    method and variant, else against the run that bears the method's name. The base model and released ones are the same
+    whatever a paper trained on. `measured`: what our scores are of.
     """
+    untrained = ~published["method"].map(lambda name: name is None or is_trained(name)).astype(bool)
     rows = published[
         (published["model"] == model)
-        & (published["train_data"] == train_data)
+        & ((published["train_data"] == train_data) | untrained)
         & published["metric"].isin(["avg", "pass", "accuracy"])
     ]
     benchmarks, methods = {measure.benchmark for measure in measured}, {each.method for each in stands_for.values()}
     of_ours = rows[rows["method"].isin(methods) & rows["benchmark"].isin([*benchmarks, AVERAGE])]
-    means = recompute(rows)
-    found = []
+    printed, found = _Printed(rows, of_ours), []
     for row in of_ours.itertuples():
         subject = _subject(row, stands_for)
         if subject is None:
             continue
-        claim = _claim(row, subject, rows, means, measured)
+        claim = _claim(row, subject, printed, measured)
         found.append(claim)
-        grpo = _grpo(row, of_ours) if row.method != "grpo" and is_trained(row.method) else None
+        grpo = printed.grpo(row) if row.method != "grpo" and is_trained(row.method) else None
         baseline = None if grpo is None else _subject(grpo, stands_for)
         if baseline is not None:
-            found.append(_gain(claim, _claim(grpo, baseline, rows, means, measured)))
+            found.append(_gain(claim, _claim(grpo, baseline, printed, measured)))
     return found
 
 
@@ -103,17 +116,47 @@ def _subject(row: Any, stands_for: Mapping[str, PublishedMethod]) -> Subject | N
     return Subject(run, stands_for[run], theirs) if run in stands_for else None
 
 
-def _claim(row: Any, subject: Subject, rows: pd.DataFrame, means: pd.DataFrame, measured: Collection[Measure]) -> Claim:
+class _Printed:
+    """The rows of a setting, found by what they agree in; empty agrees with empty."""
+
+    MEAN = (*GROUP, "benchmark_as_printed", "k")
+    PLACE = ("paper", "table", "benchmark_as_printed", "metric", "k", "metric_as_printed")
+
+    def __init__(self, rows: pd.DataFrame, of_ours: pd.DataFrame):
+        self.groups = grouped(rows)
+        self.means = {key_of(row, self.MEAN): row for row in recompute(rows).itertuples()}
+        self.grpos: dict[tuple, list[Any]] = {}
+        for row in of_ours[of_ours["method"] == "grpo"].itertuples():
+            self.grpos.setdefault(key_of(row, self.PLACE), []).append(row)
+
+    def columns(self, average: Any) -> list[Any] | None:
+        """The rows that an average is the mean of; None if one of them is not there."""
+        return columns_of(average, self.groups[key_of(average, GROUP)])
+
+    def mean(self, average: Any) -> Any | None:
+        """The row of `recompute` on an average."""
+        return self.means.get(key_of(average, self.MEAN))
+
+    def grpo(self, row: Any) -> Any | None:
+        """GRPO's row that a method's row gains over: of the same variant, else the main setting's, else the only one."""
+        rows = self.grpos.get(key_of(row, self.PLACE), [])
+        for variant in (row.variant, None):
+            of_variant = [each for each in rows if each.variant == variant]
+            if len(of_variant) == 1:
+                return of_variant[0]
+        return rows[0] if len(rows) == 1 else None
+
+
+def _claim(row: Any, subject: Subject, printed: _Printed, measured: Collection[Measure]) -> Claim:
     """The claim of one row. An average that is not the mean of its own columns is replaced by that mean."""
     value, evidence, remark = row.value, row.evidence, ""
     parts, missing = [row], []
     if row.benchmark == AVERAGE:
-        columns = columns_of(row, rows[_same(rows, row, GROUP)])
-        parts = [] if columns is None else list(columns.itertuples())
+        parts = printed.columns(row) or []
         missing = [] if parts else ["an average whose columns are not published"]
-        mean = means[_same(means, row, [*GROUP, "benchmark_as_printed", "k"])] if len(means) else means
-        if len(mean) and not mean["matches"].iloc[0]:
-            value, evidence = mean["recomputed"].iloc[0], "derived"
+        mean = printed.mean(row)
+        if mean is not None and not mean.matches:
+            value, evidence = mean.recomputed, "derived"
             remark = f"printed as {row.value:g}, but its columns give {value:.2f}, which is judged"
     ours = [_measure(part, measured) for part in parts]
     missing += [
@@ -140,9 +183,11 @@ def _claim(row: Any, subject: Subject, rows: pd.DataFrame, means: pd.DataFrame, 
         subject=subject,
         baseline=None,
         measures=[measure for measure in ours if measure is not None],
+        printed_k=[float(part.k) for part, measure in zip(parts, ours, strict=True) if measure is not None],
         missing=missing,
         spread=None if pd.isna(row.spread) else row.spread,
         runs=None if pd.isna(row.runs) else int(row.runs),
+        presumed=row.presumed,
         remark=remark,
     )
 
@@ -157,34 +202,18 @@ def _gain(method: Claim, grpo: Claim) -> Claim:
         row={**method.row, "headline": True, "quantity": quantity, "published": gain, "evidence": weakest},
         baseline=grpo.subject,
         spread=None,
+        presumed=", ".join(dict.fromkeys(filter(None, [method.presumed, grpo.presumed]))) or None,
         remark="; ".join(dict.fromkeys(filter(None, [method.remark, grpo.remark]))),
     )
 
 
-def _grpo(row: Any, of_ours: pd.DataFrame) -> Any | None:
-    """GRPO's row that a method's row gains over: that of the same variant, else the main setting's, else the only one."""
-    place = ["paper", "table", "benchmark_as_printed", "metric", "k", "metric_as_printed"]
-    rows = of_ours[(of_ours["method"] == "grpo") & _same(of_ours, row, place)]
-    for variant in (row.variant, None):
-        of_variant = rows[rows["variant"].isna() if variant is None else rows["variant"] == variant]
-        if len(of_variant) == 1:
-            return next(of_variant.itertuples())
-    return next(rows.itertuples()) if len(rows) == 1 else None
-
-
-def _same(table: pd.DataFrame, row: Any, names: list[str]) -> pd.Series:
-    """Whether each row of `table` agrees with `row` in all columns `names`; empty agrees with empty."""
-    same = pd.Series(True, index=table.index)
-    for name in names:
-        value = getattr(row, name)
-        same &= table[name].isna() if pd.isna(value) else table[name] == value
-    return same
-
-
 def _measure(row: Any, measured: Collection[Measure]) -> Measure | None:
-    """Ours of the same benchmark, metric and k as a published score; if it states no k, our avg at whatever k it is."""
+    """Ours of the same benchmark and metric as a published score; pass@k at the same k, avg@k at whatever k ours is.
+
+    The expectation of avg@k is the same for all k. How much less k samples vary enters the interval.
+    """
     metric = "avg" if row.metric == "accuracy" else row.metric
     for measure in measured:
-        if (measure.benchmark, measure.metric) == (row.benchmark, metric) and (pd.isna(row.k) or measure.k == row.k):
+        if (measure.benchmark, measure.metric) == (row.benchmark, metric) and (metric == "avg" or measure.k == row.k):
             return measure
     return None

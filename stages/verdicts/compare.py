@@ -1,7 +1,6 @@
 """A verdict on every published number of a setting: protocols are compared first, scores are read after that."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,27 +8,20 @@ import pandas as pd
 from stages.protocols.differences import Difference, differences
 from stages.protocols.record import Protocol
 from stages.published.schema import NOT_PUBLISHED
-from stages.statistics import Pooled, pool_gains, pool_seeds
+from stages.statistics import Error, Pooled, pool_gains, pool_seeds, seeds_for_equivalence, trained_error
+from stages.statistics.contrasts import MOST_SEEDS
 from stages.verdicts.claims import BENCHMARK_AVERAGE, GAIN, GAIN_AVERAGE, Claim, PublishedMethod, claims
-from stages.verdicts.judge import INCONCLUSIVE, NOT_COMPARABLE, SEEDS, Verdict, after_holm, judge
-from stages.verdicts.scores import Measure, is_trained, score_tables
+from stages.verdicts.comparability import LABORATORY, Comparability, comparability, evaluated_for
+from stages.verdicts.families import FIXED, corrected, family_of
+from stages.verdicts.judge import NOT_REPRODUCED, SEEDS, Verdict, judge, not_comparable, too_few
+from stages.verdicts.margins import margin_of
+from stages.verdicts.scores import Measure, Table, is_trained, score_tables
 
-LABORATORY = "laboratory"
-# How many runs a published number is the mean of enters the interval: it does not forbid the comparison.
-ACCOUNTED_FOR = {"aggregation"}
-SMALL_SETS = {"aime24", "aime25", "amc23_40"}  # 30 to 40 questions
-WIDTH, WIDTH_OF_SMALL_SETS = 3.0, 7.0  # points
 COLUMNS = [
     "headline", "quantity", "paper", "table", "method", "variant", "run", "benchmark", "metric", "k", "published",
-    "evidence", "ours", "difference", "half_width", "seeds", "verdict", "reason", "kind", "p",
+    "evidence", "spread", "checkpoint", "ours", "difference", "half_width", "margin", "seeds", "unknown", "verdict", "reason", "kind", "p", "family",
+    "withdrawn",
 ]  # fmt: skip
-
-
-class Points(NamedTuple):
-    """Ours that a claim is judged by, in points."""
-
-    by_seed: np.ndarray  # [seeds]: scores, or gains paired by seed
-    pooled: Pooled | None  # their variance over seeds, pooled over the trained methods; None for fewer than two seeds
 
 
 def compare(
@@ -41,41 +33,70 @@ def compare(
     protocols: Mapping[str, Protocol],
     stands_for: Mapping[str, PublishedMethod],
     recipe_of: str | None = None,
+    margins: Mapping[str, float] | None = None,
+    chosen: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """The verdicts on all claims about our runs: gains over GRPO and averages over benchmarks, then single scores.
 
-    `scores`: one row a run, benchmark, metric (avg or pass) and k; columns method, seed, benchmark, metric, k, value in
-    points. `published`: `stages.published.schema.load`. `model` and `train_data` are spelt as there. `ours`: our
-    effective protocol; `protocols`: the papers', by name. `stands_for`: a run (a `method` of `scores`) -> what it is in
-    the published tables; no number is set against a trained run that is not in it. `recipe_of`: the paper whose
-    training recipe ours is.
+    `scores`: one row a run, benchmark, metric (avg or pass) and k; columns method, seed, benchmark, metric, k, value and
+    error (of the sampling alone), both in points. `published`: `stages.published.schema.load`. `model` and `train_data`
+    are spelt as there. `ours`: our effective protocol; `protocols`: the papers', by name. `stands_for`: a run (a `method`
+    of `scores`) -> what it is in the published tables; no number is set against a trained run that is not in it.
+    `recipe_of`: the paper whose training recipe ours is. `margins`: a profile's own equivalence margins, in points.
+    `chosen`: rule for a checkpoint -> `scores` with each trained model at the checkpoint that it chose; the numbers of a
+    paper with that rule are set against these.
 
-    Returns one row a claim. Columns: `COLUMNS`; `verdict` is the text, `kind` one of judge.KINDS, `p` before Holm.
+    Returns one row a claim. Columns: `COLUMNS`; `verdict` is the text, `kind` one of judge.KINDS, `unknown` the fields
+    that one side does not state, `p` before correction, `family` one of families.FAMILIES.
     InputError: a score that is NaN, doubled or missing, or has two k.
     """
-    tables = score_tables(scores)
-    runs = dict.fromkeys(scores["method"])
-    known = {run: PublishedMethod(run) for run in runs if not is_trained(run)}  # base and released models
-    known |= {run: method for run, method in stands_for.items() if run in runs}
-    asked = claims(published, model, train_data, known, tables)
-    verdicts, rows = [], []
-    for claim in asked:
-        found = _differences(claim, ours, protocols, recipe_of)
-        points = None if claim.missing else _points(claim, tables)
-        verdicts.append(_verdict(claim, points, found, ours.name))
-        mean = None if points is None or ours.name == LABORATORY else float(points.by_seed.mean())
-        rows.append({**claim.row, "ours": mean, "seeds": _seeds(claim, tables)})
-    headline = [index for index, claim in enumerate(asked) if claim.headline]
-    for index, verdict in zip(headline, after_holm([verdicts[index] for index in headline]), strict=True):
-        verdicts[index] = verdict
-    for row, verdict, claim in zip(rows, verdicts, asked, strict=True):
-        reason = f"{verdict.reason}; {claim.remark}" if claim.remark else verdict.reason
-        row |= {"difference": verdict.difference, "half_width": verdict.half_width, "verdict": verdict.text}
-        row |= {"reason": reason, "kind": verdict.kind, "p": verdict.p}
+    chosen = chosen or {}
+    by_rule = {ours.checkpoint: score_tables(scores)} | {rule: score_tables(table) for rule, table in chosen.items()}
+    asked = claims(published, model, train_data, forms(scores["method"], stands_for), by_rule[ours.checkpoint])
+    own = [evaluated_for(protocols.get(claim.protocol or ""), ours, chosen) for claim in asked]
+    found = [comparability(claim, each, protocols, recipe_of) for claim, each in zip(asked, own, strict=True)]
+    scored = [by_rule[each.checkpoint] for each in own]
+    verdicts = corrected(asked, [_verdict(*each, margins or {}) for each in zip(asked, scored, found, strict=True)])
+    off = _fixed_models_off(asked, verdicts)
+    rows = []
+    for claim, tables, verdict, each, protocol in zip(asked, scored, verdicts, found, own, strict=True):
+        shown = None if claim.missing or ours.name == LABORATORY else float(_by_seed(claim, tables).mean())
+        remarks = [verdict.reason, claim.remark]
+        if verdict.p is not None and not claim.fixed:
+            remarks += off.get((claim.row["paper"], claim.row["benchmark"]), [])
+        if verdict.p is not None and each.cancelling:
+            remarks.append(f"another {' and '.join(each.cancelling)} there, which shifts both scores of the gain alike")
+        rows.append(
+            {
+                **claim.row,
+                "headline": claim.headline and not claim.fixed,
+                "spread": claim.spread,
+                "checkpoint": None if claim.fixed else protocol.checkpoint,
+                "ours": shown,
+                "seeds": _seeds(claim, tables),
+                "difference": verdict.difference,
+                "half_width": verdict.half_width,
+                "margin": verdict.margin,
+                "unknown": ", ".join(verdict.unknown) or None,
+                "verdict": verdict.text,
+                "reason": "; ".join(filter(None, remarks)),
+                "kind": verdict.kind,
+                "p": verdict.p,
+                "family": family_of(claim),
+                "withdrawn": verdict.withdrawn,
+            }
+        )
     order = {GAIN_AVERAGE: 0, BENCHMARK_AVERAGE: 1, GAIN: 2}
-    rows.sort(key=lambda row: order.get(row["quantity"], 3))
-    numbers = dict.fromkeys(["k", "published", "ours", "difference", "half_width", "p"], float)
-    return pd.DataFrame(rows, columns=COLUMNS).astype({**numbers, "headline": bool})
+    rows.sort(key=lambda row: (row["family"] == FIXED, order.get(row["quantity"], 3)))
+    numbers = dict.fromkeys(["k", "published", "spread", "ours", "difference", "half_width", "margin", "p"], float)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({**numbers, "headline": bool, "withdrawn": bool})
+
+
+def forms(models: Sequence[str] | pd.Series, stands_for: Mapping[str, PublishedMethod]) -> dict[str, PublishedMethod]:
+    """What each of our models is in the published tables: base and released ones by their names, trained ones as given."""
+    names = dict.fromkeys(models)
+    known = {name: PublishedMethod(name) for name in names if not is_trained(name)}
+    return known | {name: form for name, form in stands_for.items() if name in names}
 
 
 def protocol_diffs(
@@ -85,10 +106,12 @@ def protocol_diffs(
     benchmarks: list[str],
     ours: Protocol,
     protocols: Mapping[str, Protocol],
+    rules: Collection[str] = (),
 ) -> pd.DataFrame:
     """Where our effective protocol and a paper's differ or cannot be compared: one row a paper, benchmark and field.
 
-    For the papers that print this setting, and those of `benchmarks` that they print. Columns: paper, benchmark, field,
+    For the papers that print this setting, and those of `benchmarks` that they print. `rules`: those for a checkpoint that we
+    follow beside ours. Columns: paper, benchmark, field,
     ours, theirs, known. A paper without a protocol has one row, field `protocol`, benchmark empty.
     """
     rows = published[(published["model"] == model) & (published["train_data"] == train_data)]
@@ -100,75 +123,108 @@ def protocol_diffs(
             continue
         for benchmark in benchmarks:
             if (printed["benchmark"] == benchmark).any():
-                found += [(paper, benchmark, each) for each in differences(ours, protocols[name], benchmark)]
+                theirs = protocols[name]
+                own = evaluated_for(theirs, ours, rules)
+                found += [(paper, benchmark, each) for each in differences(own, theirs, benchmark)]
     return pd.DataFrame(
         [(paper, benchmark, each.field, each.ours, each.theirs, each.known) for paper, benchmark, each in found],
         columns=["paper", "benchmark", "field", "ours", "theirs", "known"],
     )
 
 
-def _differences(
-    claim: Claim, ours: Protocol, protocols: Mapping[str, Protocol], recipe_of: str | None
-) -> list[Difference]:
-    """Everything that forbids the comparison, or that one side does not state. Reads no score."""
-    found = []
-    for subject in [claim.subject, claim.baseline] if claim.baseline else [claim.subject]:
-        if subject.ours != subject.theirs:
-            own = subject.ours.variant or "the method's default"
-            found.append(
-                Difference(f"variant of {subject.run}", own, subject.theirs.variant or "the paper's main setting")
-            )
-    if claim.row["paper"] != recipe_of and is_trained(claim.subject.run):
-        found.append(Difference("training recipe", "this profile's", claim.row["paper"], known=False))
-    if claim.missing:
-        found.append(Difference("score", "not measured", ", ".join(claim.missing)))
-    if claim.protocol is None or claim.protocol not in protocols:
-        # nothing is declared, so nothing can be compared: a number alone is no reproduction
-        return [*found, Difference("protocol", ours.name, NOT_PUBLISHED)]
-    for benchmark in dict.fromkeys(measure.benchmark for measure in claim.measures):
-        for each in differences(ours, protocols[claim.protocol], benchmark):
-            if each.field not in ACCOUNTED_FOR and each not in found:
-                found.append(each)
-    if claim.k_unstated:
-        found.append(Difference("samples", "avg@k", NOT_PUBLISHED, known=False))
-    return found
+def _verdict(
+    claim: Claim, tables: Mapping[Measure, Table], found: Comparability, margins: Mapping[str, float]
+) -> Verdict:
+    if found.forbidding:
+        return not_comparable(found.forbidding, found.unknown)
+    by_seed, margin = _by_seed(claim, tables), margin_of(claim, margins)
+    difference = float(by_seed.mean() - claim.row["published"])
+    if claim.fixed:
+        return judge(difference, _fixed_error(claim, tables), margin, found.unknown)
+    if len(by_seed) < SEEDS:
+        return too_few(len(by_seed), found.unknown)
+    runs, subjects = claim.runs or 1, [claim.subject.run, *([claim.baseline.run] if claim.baseline else [])]
+    scores = np.array([_mean(claim, tables, run) for run in subjects])
+    extra = sum(_of_fewer_samples(claim, tables, run) for run in subjects) / runs
+    error = trained_error(scores, runs, extra, claim.spread, max(runs, 2))  # a spread is of two runs or more
+    return judge(difference, error, margin, found.unknown, _advice(claim, tables, margin, runs, extra))
 
 
-def _points(claim: Claim, tables: Mapping[Measure, pd.DataFrame]) -> Points:
-    """A seed's score is the mean of the claim's measures; its gain is that less GRPO's of the same seed."""
-    table = sum(tables[measure] for measure in claim.measures) / len(claim.measures)
-    by_seed = table.loc[claim.subject.run].dropna().to_numpy()
-    if claim.baseline:
-        by_seed = by_seed - table.loc[claim.baseline.run].dropna().to_numpy()
-    trained = table[[is_trained(method) for method in table.index]].dropna(axis=1).to_numpy()
-    if not trained.size or trained.shape[1] < 2:
-        return Points(by_seed, None)
-    return Points(by_seed, pool_gains(trained) if claim.baseline else pool_seeds(trained))
+def _mean(claim: Claim, tables: Mapping[Measure, Table], run: str) -> np.ndarray:
+    """[seeds]: the mean of the claim's measures."""
+    return np.mean([tables[measure].values[run] for measure in claim.measures], axis=0)
 
 
-def _verdict(claim: Claim, points: Points | None, found: list[Difference], protocol: str) -> Verdict:
-    if protocol == LABORATORY:
-        reason = "laboratory results are never compared with published numbers"
-        return Verdict(NOT_COMPARABLE, None, None, reason)
-    if not is_trained(claim.subject.run):
-        reason = "one model that was not trained here: training variance unknown"
-        return Verdict(INCONCLUSIVE, None, None, reason)
-    pooled = points.pooled if points else None
-    small = claim.measures and all(each.benchmark in SMALL_SETS for each in claim.measures) and not claim.average
-    return judge(
-        # what was not measured is among the differences, which decide before any score is read
-        points.by_seed if points else np.full(SEEDS, np.nan),
-        claim.row["published"],
-        claim.spread,
-        claim.runs,
-        np.sqrt(pooled.variance) if pooled else np.nan,
-        pooled.degrees if pooled else 0,
-        WIDTH_OF_SMALL_SETS if small else WIDTH,
-        found,
-    )
+def _by_seed(claim: Claim, tables: Mapping[Measure, Table]) -> np.ndarray:
+    """[seeds]: a seed's mean of the claim's measures; its gain is that less GRPO's of the same seed."""
+    own = _mean(claim, tables, claim.subject.run)
+    return own - _mean(claim, tables, claim.baseline.run) if claim.baseline else own
 
 
-def _seeds(claim: Claim, tables: Mapping[Measure, pd.DataFrame]) -> int:
+def _sampling(claim: Claim, tables: Mapping[Measure, Table], run: str) -> tuple[np.ndarray, np.ndarray]:
+    """[measures] each: the sampling variance of our score, mean over seeds, and that of the published score.
+
+    avg@k of k samples a problem has k'/k times the variance of avg@k'. Where no k is stated, one sample is presumed: the
+    least there can be, so that the interval errs on the wide side.
+    """
+    ours = np.array([(tables[measure].errors[run] ** 2).mean() for measure in claim.measures])
+    ratio = [
+        measure.k / (1 if np.isnan(k) else k) if measure.metric == "avg" else 1.0
+        for measure, k in zip(claim.measures, claim.printed_k, strict=True)
+    ]
+    return ours, ours * np.array(ratio)
+
+
+def _of_fewer_samples(claim: Claim, tables: Mapping[Measure, Table], run: str) -> float:
+    """How much more a published score varies than ours because fewer samples a problem are behind it."""
+    ours, theirs = _sampling(claim, tables, run)
+    return float(np.clip(theirs - ours, 0, None).sum()) / len(claim.measures) ** 2
+
+
+def _fixed_error(claim: Claim, tables: Mapping[Measure, Table]) -> Error:
+    """Of a model that was not trained here: both numbers are of the same weights, so only the sampling varies.
+
+    A printed standard deviation over runs, of two at least, takes the place of the published number's sampling variance.
+    """
+    ours, theirs = _sampling(claim, tables, claim.subject.run)
+    own = float(ours.sum()) / len(claim.measures) ** 2
+    if claim.spread is None:
+        return Error(float(np.sqrt(own + theirs.sum() / len(claim.measures) ** 2)), np.inf)
+    runs = max(claim.runs or 1, 2)
+    printed = claim.spread**2 / runs
+    total = own + printed
+    return Error(float(np.sqrt(total)), (runs - 1) * (total / printed) ** 2 if printed > 0 else np.inf)
+
+
+def _pooled(claim: Claim, tables: Mapping[Measure, Table]) -> tuple[Pooled, Pooled]:
+    """The variances over seeds of a score and of a gain, pooled over the trained methods: what to expect of more seeds."""
+    runs = filter(is_trained, tables[claim.measures[0]].values)
+    trained = np.array([_mean(claim, tables, run) for run in runs])
+    return pool_seeds(trained), pool_gains(trained) if claim.gain else pool_seeds(trained)
+
+
+def _advice(claim: Claim, tables: Mapping[Measure, Table], margin: float, runs: int, extra: float) -> str:
+    of_score, of_claim = _pooled(claim, tables)
+    rows = 2 if claim.gain else 1
+    theirs = rows * of_score.variance / runs if claim.spread is None else claim.spread**2 / max(runs, 2)
+    needed = seeds_for_equivalence(margin, of_claim.variance, theirs + extra, rows)
+    if needed is None:
+        return (
+            f"{MOST_SEEDS} seeds could not tell either: the published number's own chance is too wide for this margin"
+        )
+    return f"{needed} seeds would show equal numbers to be equivalent in four of five cases, if seeds vary as these do"
+
+
+def _fixed_models_off(asked: Sequence[Claim], verdicts: Sequence[Verdict]) -> dict[tuple[str, str], list[str]]:
+    """(paper, benchmark) -> that the paper's number of a model that nobody trained is not reproduced here."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for claim, verdict in zip(asked, verdicts, strict=True):
+        if claim.fixed and verdict.kind == NOT_REPRODUCED and verdict.difference is not None:
+            text = f"{claim.subject.run} is off as well, by {verdict.difference:+.1f}: nobody trained it"
+            found.setdefault((claim.row["paper"], claim.row["benchmark"]), []).append(text)
+    return {place: list(dict.fromkeys(texts)) for place, texts in found.items()}
+
+
+def _seeds(claim: Claim, tables: Mapping[Measure, Table]) -> int:
     """How many seeds the claim's run has: the same in all tables."""
-    table = next(iter(tables.values()))
-    return int(table.loc[claim.subject.run].notna().sum())
+    return len(next(iter(tables.values())).values[claim.subject.run])

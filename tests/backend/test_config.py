@@ -21,6 +21,7 @@ from verl.utils.config import omega_conf_to_dataclass, validate_config
 
 from stages.backend.bench_config import BenchConfig
 from stages.backend.config import EVERY_RUN, FOLDER, ON_PLATFORM, compose, session_settings
+from stages.common.files import read_json, write_json
 from stages.profile.params import Params, load
 from stages.profile.plans.base import Plan
 from stages.profile.plans.train import TrainPlan
@@ -89,6 +90,14 @@ def test_a_session_holds_what_any_of_its_runs_needs():
     assert not need_reference_policy(run_config(plans[0])[0])
 
 
+def test_the_norm_that_gradients_are_clipped_to_is_where_verls_engine_reads_it():
+    params = profile("smoke")[0]
+    optimiser = params.train.optimiser.model_copy(update={"gradient_clip": 0.25})
+    train = params.train.model_copy(update={"optimiser": optimiser})
+    config, _ = run_config(training_plan(params.model_copy(update={"train": train}), "grpo", 1))
+    assert omega_conf_to_dataclass(config.actor_rollout_ref.actor.optim).clip_grad == 0.25
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_verl_makes_its_dataclasses(name, tmp_path):
     params, written = profile(name)
@@ -118,6 +127,48 @@ def test_verl_makes_its_dataclasses(name, tmp_path):
     assert model.hf_config._attn_implementation == "sdpa" and model.tokenizer is None
 
 
+ON_GPUS = [name for name in PROFILES if profile(name)[0].backend.platform == "cuda"]
+
+
+def on_gpus(**backend: Any) -> tuple[DictConfig, TrainPlan]:
+    """The configuration of a run of the first such profile with these settings of the backend."""
+    params = profile(ON_GPUS[0])[0]
+    params = params.model_copy(update={"backend": params.backend.model_copy(update=backend)})
+    plan = training_plan(params, params.methods[0], 1)
+    return run_config(plan)[0], plan
+
+
+@pytest.mark.parametrize("name", ON_GPUS)
+def test_gpus_compute_without_padding_and_take_the_entropy_in_chunks(name):
+    """With a vocabulary of 152k the logits of padded sequences, and their entropy at once, do not fit 80 GB."""
+    params, written = profile(name)
+    config, _ = run_config(written[f"train/{params.methods[0]}-1"])
+    role, tokens = config.actor_rollout_ref, params.backend.micro_batch_tokens
+    assert tokens >= role.rollout.max_model_len and role.model.use_remove_padding
+    assert role.actor.use_dynamic_bsz and role.actor.ppo_max_token_len_per_gpu == tokens
+    for passes in (role.rollout, role.ref):
+        assert passes.log_prob_use_dynamic_bsz and passes.log_prob_max_token_len_per_gpu == tokens
+    engine = omega_conf_to_dataclass(role.actor).engine
+    assert engine.entropy_from_logits_with_chunking and engine.entropy_checkpointing
+
+
+def test_a_training_on_gpus_joins_no_other_ray():
+    assert on_gpus()[0].ray_kwargs.ray_init.address == "local"
+
+
+def test_what_a_profile_asks_of_gpus_reaches_verl():
+    config, plan = on_gpus(engine_devices=2, offload=True, deterministic=True)
+    engine = omega_conf_to_dataclass(config.actor_rollout_ref.actor).engine
+    assert (engine.param_offload, engine.optimizer_offload) == (True, True)
+    assert (engine.full_determinism, engine.seed) == (True, plan.bench_seed)
+    assert config.actor_rollout_ref.ref.fsdp_config.full_determinism
+    assert config.actor_rollout_ref.rollout.tensor_model_parallel_size == 2
+    config, _ = on_gpus()
+    engine = omega_conf_to_dataclass(config.actor_rollout_ref.actor).engine
+    assert not (engine.param_offload or engine.optimizer_offload or engine.full_determinism)
+    assert config.actor_rollout_ref.rollout.tensor_model_parallel_size == 1
+
+
 # Keys of our files that verl's configuration does not have. verl hands each on as it stands: to its workers, to FSDP, to
 # transformers, to Ray or to vLLM.
 UNKNOWN_TO_VERL = {
@@ -127,7 +178,7 @@ UNKNOWN_TO_VERL = {
     "actor_rollout_ref.rollout.agent.agent_loop_manager_class",
     "actor_rollout_ref.rollout.enable_sleep_mode",
     "actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend",
-    *(f"ray_kwargs.ray_init.{name}" for name in ("num_gpus", "include_dashboard", "object_store_memory")),
+    *(f"ray_kwargs.ray_init.{name}" for name in ("num_gpus", "include_dashboard", "object_store_memory", "address")),
 }
 
 
@@ -163,3 +214,18 @@ def test_sequences_fit_the_model(name):
     config, _ = run_config(written[f"train/{params.methods[0]}-{params.seeds[0]}"])
     assert config.actor_rollout_ref.rollout.max_model_len <= positions
     assert written["sample"].context_length <= positions
+
+
+def test_names_outside_ascii_reach_verl_as_they_are(tmp_path):
+    """Of folders and of settings, also through the file that the training process reads."""
+    plan = training_plan(profile("smoke")[0], "grpo", 1)
+    phrases = ["für", " α", "\\u00e4", "“so”"]
+    plan = plan.model_copy(update={"method": "hicra", "method_settings": {"phrases": phrases}})
+    folder = Path("/größe/模型")
+    settings = session_settings([(plan, folder / "work")], folder / "x.parquet", folder)
+    write_json(tmp_path / "launch.json", settings)
+    config = compose(read_json(tmp_path / "launch.json"))
+    (run,) = BenchConfig.of(config.actor_rollout_ref).runs
+    assert run.method_settings["phrases"] == phrases and run.work == folder / "work"
+    assert config.data.train_files == str(folder / "x.parquet") and config.actor_rollout_ref.model.path == str(folder)
+    assert config.trainer.default_local_dir == str(folder / "work/checkpoints")

@@ -1,4 +1,4 @@
-"""The real actor on one and on two ranks, with large and with small micro-batches: the gradient is the same."""
+"""The real actor on one and on two ranks, with large and small micro-batches, padded and not: the gradient is the same."""
 
 import os
 import socket
@@ -17,6 +17,7 @@ from tests.project import ROOT
 
 pytestmark = pytest.mark.slow
 RESPONSES, PROMPT, VOCABULARY = 64, 6, 401
+TOKENS = 64  # at most, in a micro-batch without padding: about five of the responses with their prompts
 # one method of each kind: plain, maximum, per-response mean, mask with quantile, random choice, reference, logits
 SEVERAL = ["grpo", "steer", "gspo", "forking_tokens", "clip_cov", "archer", "aent", "clip_v", "dr_grpo"]
 OF_MICRO_BATCHES = ["forking_tokens=code", "kl_cov=verl"]  # what these learn depends on the micro-batch
@@ -24,16 +25,18 @@ OF_MICRO_BATCHES = ["forking_tokens=code", "kl_cov=verl"]  # what these learn de
 
 @pytest.fixture(scope="module")
 def gradients(shipped_model, tmp_path_factory):
-    """(ranks, micro-batch) -> method -> weight's name -> gradient."""
+    """(ranks, micro-batch, tokens of one without padding) -> method -> weight's name -> gradient."""
     folder = tmp_path_factory.mktemp("ranks")
     torch.save(mini_batch(), folder / "mini_batch.pt")
     found = {}
-    for ranks, micro_batch in ((1, 64), (1, 8), (2, 8)):
+    for ranks, micro_batch, tokens in ((1, 64, None), (1, 8, None), (2, 8, None), (1, 8, TOKENS), (2, 8, TOKENS)):
         params = load(ROOT / "profiles/smoke.yaml")
         train = params.train.model_copy(update={"micro_batch": micro_batch})
-        backend = params.backend.model_copy(update={"threads": 1, "devices": ranks})
+        given = {"threads": 1, "devices": ranks, "micro_batch_tokens": tokens}
+        backend = params.backend.model_copy(update=given)
         plan = training_plan(params.model_copy(update={"train": train, "backend": backend}), "grpo", 1)
-        launch, out = folder / f"launch-{ranks}-{micro_batch}.json", folder / f"gradients-{ranks}-{micro_batch}.pt"
+        name = f"{ranks}-{micro_batch}-{tokens}"
+        launch, out = folder / f"launch-{name}.json", folder / f"gradients-{name}.pt"
         write_json(launch, session_settings([(plan, folder)], folder / "none.parquet", shipped_model))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -64,7 +67,7 @@ def gradients(shipped_model, tmp_path_factory):
             )
         outputs = [process.communicate(timeout=300)[0] for process in processes]
         assert [process.returncode for process in processes] == [0] * ranks, outputs[0][-3000:]
-        found[ranks, micro_batch] = torch.load(out)
+        found[ranks, micro_batch, tokens] = torch.load(out)
     return found
 
 
@@ -108,19 +111,28 @@ def same(one, other):
     return scale > 0 and all(torch.allclose(one[w], other[w], atol=1e-5 * scale, rtol=1e-5) for w in one)
 
 
-@pytest.mark.parametrize("split", [(1, 8), (2, 8)], ids=["micro-batches", "two ranks"])
+SPLITS = {
+    "micro-batches": (1, 8, None),
+    "two ranks": (2, 8, None),
+    "without padding": (1, 8, TOKENS),
+    "without padding on two ranks": (2, 8, TOKENS),
+}
+
+
+@pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
 @pytest.mark.parametrize("name", SEVERAL)
 def test_the_split_of_a_mini_batch_changes_no_gradient(gradients, name, split):
-    assert same(gradients[1, 64][name], gradients[split][name])
+    assert same(gradients[1, 64, None][name], gradients[split][name])
 
 
 @pytest.mark.parametrize("name", OF_MICRO_BATCHES)
-def test_what_looks_at_micro_batches_depends_on_them_and_not_on_the_ranks(gradients, name):
-    assert same(gradients[1, 8][name], gradients[2, 8][name])
-    assert not same(gradients[1, 64][name], gradients[1, 8][name])
+def test_what_looks_at_micro_batches_depends_on_them_and_on_neither_ranks_nor_padding(gradients, name):
+    for split in SPLITS.values():
+        assert same(gradients[1, 8, None][name], gradients[split][name])
+    assert not same(gradients[1, 64, None][name], gradients[1, 8, None][name])
 
 
 def test_methods_differ(gradients):
     """Or the comparison above would show nothing."""
-    one, *others = (gradients[1, 64][name] for name in SEVERAL)
+    one, *others = (gradients[1, 64, None][name] for name in SEVERAL)
     assert all(any(not torch.equal(one[weight], other[weight]) for weight in one) for other in others)

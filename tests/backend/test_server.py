@@ -89,8 +89,8 @@ def session(models, tmp_path_factory):
     port, work = choose_port(0), tmp_path_factory.mktemp("session")
     log = work / "vllm.log"
     with (
-        serving(models.shipped, port, plan(share_session=True), log, f"serve/{work}") as server,
-        requesting(work / "evalscope.log", f"request/{work}") as client,
+        serving(models.shipped, port, plan(share_session=True), log, work / "server_log.txt") as server,
+        requesting(work / "evalscope.log", work / "client_log.txt") as client,
     ):
         wait_until_ready(server, port, log)
         yield port, client

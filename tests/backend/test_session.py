@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stages.backend.checkpoints import last_whole
 from stages.backend.session import Run, train
 from stages.common.yaml_reader import safe_load
 from stages.methods import class_of
@@ -23,9 +24,11 @@ from tests.project import ROOT, copy_project, descendants_left, run
 
 pytestmark = pytest.mark.slow
 # branches and dynamic sampling; two epochs and a reference; per-prompt history; a mask by quantile; choice of tokens;
-# a teacher; logits and a controller; the step's entropy; another aggregation; another update schedule
+# a teacher; logits and a controller; the step's entropy; another aggregation; another update schedule; the engine's
+# log-probs
 COVERING = [
-    *("cure", "unlikeliness", "dcpo", "forking_tokens", "clip_cov", "rlrt", "aent", "ada_ent_reg", "dr_grpo", "opo")
+    *("cure", "unlikeliness", "dcpo", "forking_tokens", "clip_cov", "rlrt", "aent", "ada_ent_reg", "dr_grpo", "opo"),
+    "dppo",
 ]
 OF_MICRO_BATCHES = ["forking_tokens=code", "entropic=code"]  # the second accumulates from one to the next
 RUNS = [*COVERING, *OF_MICRO_BATCHES]
@@ -137,7 +140,7 @@ def killed(project, swept):
     program += "project = Path(sys.argv[1]); t.train_in(project, t.again(project, t.AGAIN, 'killed'))"
     process = subprocess.Popen([sys.executable, "-c", program, project], cwd=ROOT)
     deadline = time.monotonic() + 900
-    while not (runs[1].checkpoint(2) / "data.pt").exists():
+    while last_whole(runs[1].checkpoints) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)

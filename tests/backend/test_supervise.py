@@ -7,48 +7,71 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from stages.common.files import held
-from stages.common.supervise import MARK, ProcessFailed, supervised, wait
+from stages.common.supervise import ProcessFailed, supervised, wait
 
+# A child in a session of its own that ignores SIGTERM and carries no mark: vLLM's engine overwrites its environment.
 HIDER = """
 import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"], start_new_session=True)
+ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+child = subprocess.Popen([sys.executable, "-c", ignore], start_new_session=True, env={})
 print("pid", os.getpid(), flush=True)
 print("pid", child.pid, flush=True)
 time.sleep(float(sys.argv[1]))
 """
 
 
-def running(mark: str, log: Path) -> set[int]:
-    """Processes with this mark among those below this one and those that HIDER has told the log of.
+def told(log: Path) -> list[psutil.Process]:
+    """The processes that HIDER has told the log of, and that still run."""
+    pids = re.findall(r"^pid (\d+)$", log.read_text(), re.MULTILINE) if log.exists() else []
+    found = []
+    for pid in map(int, pids):
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return [process for process in found if runs(process)]
 
-    Of a killed supervisor's processes some have left this tree.
-    """
-    pids = {process.pid for process in psutil.Process().children(recursive=True)}
-    if log.exists():
-        pids |= {int(pid) for pid in re.findall(r"^pid (\d+)$", log.read_text(), re.MULTILINE)}
-    found = set()
-    for pid in pids:
-        try:
-            process = psutil.Process(pid)
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.add(pid)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
+
+def runs(process: psutil.Process) -> bool:
+    """What has ended and waits to be reaped does not."""
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_detached_child_that_ignores_sigterm_ends_too(tmp_path):
-    mark, log = f"test/{tmp_path}", tmp_path / "log"
-    with supervised([sys.executable, "-c", HIDER, "0"], {}, log, mark) as process:
+    log = tmp_path / "log"
+    with supervised([sys.executable, "-c", HIDER, "0.5"], {}, log, tmp_path / "mark") as process:
+        wait_for(lambda: len(told(log)) == 2)
         wait(process, log, 30, lambda: None, poll=0.05)
-        assert running(mark, log)  # the child outlives its parent ...
-    assert not running(mark, log)  # ... but not the supervisor
+        assert not told(log)  # nothing outlives the process, nor the call
+
+
+@pytest.mark.parametrize("status", [0, 3, -signal.SIGKILL, -signal.SIGTERM])
+def test_the_status_is_the_commands(tmp_path, status):
+    end = f"import os; os.kill(os.getpid(), {-status})" if status < 0 else f"raise SystemExit({status})"
+    with supervised([sys.executable, "-c", end], {}, tmp_path / "log") as process:
+        assert process.wait(30) == status
+
+
+def test_a_command_that_is_not_there(tmp_path):
+    with (
+        pytest.raises(ProcessFailed, match="status 127(?s:.*)nowhere: No such file"),
+        supervised([str(tmp_path / "nowhere")], {}, tmp_path / "log") as process,
+    ):
+        wait(process, tmp_path / "log", 30, lambda: None, poll=0.05)
 
 
 def test_failure_names_the_log_and_shows_its_end(tmp_path):
@@ -56,50 +79,86 @@ def test_failure_names_the_log_and_shows_its_end(tmp_path):
     command = [sys.executable, "-c", "import sys; print('line one'); sys.exit('out of luck')"]
     with (
         pytest.raises(ProcessFailed, match="status 1") as failure,
-        supervised(command, {}, log, str(tmp_path)) as process,
+        supervised(command, {}, log, tmp_path / "mark") as process,
     ):
         wait(process, log, 30, lambda: None, poll=0.05)
     assert str(log) in str(failure.value) and "out of luck" in str(failure.value)
 
 
 def test_a_process_without_progress_is_ended(tmp_path):
-    log, mark = tmp_path / "log", f"test/{tmp_path}"
+    log = tmp_path / "log"
     command = [sys.executable, "-c", HIDER, "300"]
-    with pytest.raises(ProcessFailed, match="no progress"), supervised(command, {}, log, mark) as process:
+    with (
+        pytest.raises(ProcessFailed, match="no progress"),
+        supervised(command, {}, log, tmp_path / "mark") as process,
+    ):
         wait(process, log, 2, lambda: None, poll=0.05)
     assert len(re.findall("^pid ", log.read_text(), re.MULTILINE)) == 2  # both had started
-    assert not running(mark, log)
+    assert not told(log)
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_what_an_ended_supervisor_leaves_is_gone(tmp_path, by):
-    """Ctrl-C and SIGTERM clean up at once; after kill −9 the next call with the same mark does."""
-    mark, log = f"test/{tmp_path}", tmp_path / "log"
+@pytest.fixture
+def supervisor(tmp_path):
+    """A stage that supervises HIDER, and its log."""
+    log = tmp_path / "log"
     program = textwrap.dedent(f"""
-        import sys
         from pathlib import Path
+        import sys
+        from stages.common.command import run_stage
         from stages.common.supervise import supervised, wait
-        log = Path({str(log)!r})
-        with supervised([sys.executable, "-c", {HIDER!r}, "300"], {{}}, log, {mark!r}) as process:
-            print("started", flush=True)
-            wait(process, log, 300, lambda: None)
+        def main(arguments):
+            log = Path({str(log)!r})
+            with supervised([sys.executable, "-c", {HIDER!r}, "300"], {{}}, log, Path({str(tmp_path / "mark")!r})) as process:
+                wait(process, log, 300, lambda: None)
+        run_stage(main)
     """)
-    supervisor = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": "."},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
     )
-    supervisor.stdout.readline()
-    while len(running(mark, log)) < 2:
-        time.sleep(0.05)
-    supervisor.send_signal(by)
-    supervisor.wait(timeout=30)
-    if by is signal.SIGKILL:
-        with supervised([sys.executable, "-c", ""], {}, log, mark) as process:
-            process.wait()
-    assert not running(mark, log)
+    wait_for(lambda: len(told(log)) == 2)
+    yield process, log
+    for left in [process, *told(log)]:
+        left.kill()
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_what_an_ended_supervisor_leaves_is_gone(supervisor, by):
+    """Also after kill −9, and without another call."""
+    process, log = supervisor
+    watcher = psutil.Process(process.pid).children()[0]
+    process.send_signal(by)
+    process.wait(timeout=30)
+    wait_for(lambda: not told(log) and not runs(watcher), 10)
+
+
+def test_the_next_call_ends_what_a_killed_watcher_leaves(tmp_path, supervisor):
+    """kill −9 of supervisor and watcher at once: what carries no mark is found by its output."""
+    process, log = supervisor
+    watcher = psutil.Process(process.pid).children()[0]
+    process.send_signal(signal.SIGSTOP)  # so that it takes notice of nothing
+    watcher.kill()
+    process.kill()
+    process.wait()
+    assert len(told(log)) >= 1
+    with supervised([sys.executable, "-c", ""], {}, tmp_path / "another log", tmp_path / "another mark") as other:
+        other.wait()
+    assert len(told(log)) >= 1  # of other work
+    with supervised([sys.executable, "-c", ""], {}, tmp_path / "another log", tmp_path / "mark") as other:
+        other.wait()
+    assert not told(log)
+
+
+def test_a_supervisor_ends_what_a_killed_watcher_leaves(tmp_path):
+    log = tmp_path / "log"
+    with supervised([sys.executable, "-c", HIDER, "300"], {}, log, tmp_path / "mark") as process:
+        wait_for(lambda: len(told(log)) == 2)
+        process.kill()
+        process.wait()
+        assert told(log)
+    assert not told(log)
 
 
 def test_a_lock_is_held_by_one_process_and_ends_with_it(tmp_path):
@@ -124,6 +183,6 @@ def test_a_lock_is_held_by_one_process_and_ends_with_it(tmp_path):
 def test_a_goal_ends_the_waiting_but_not_the_process(tmp_path):
     log, counted = tmp_path / "log", iter(range(10))
     command = [sys.executable, "-c", "import sys; print(sys.stdin.readline()); input()"]
-    with supervised(command, {}, log, f"test/{tmp_path}", stdin=subprocess.PIPE) as process:
+    with supervised(command, {}, log, tmp_path / "mark", stdin=subprocess.PIPE) as process:
         wait(process, log, 30, lambda: next(counted), poll=0.05, goal=3)
         assert process.poll() is None and next(counted) == 4

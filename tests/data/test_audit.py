@@ -18,6 +18,10 @@ def table(document, first):
     return {row[0]: dict(zip(cells[0], row, strict=True)) for row in cells[2:]}
 
 
+def licences(document):
+    return table(document[document.index("## Licences") :], "data set")
+
+
 @pytest.fixture(scope="module")
 def document(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mirror")
@@ -25,7 +29,9 @@ def document(tmp_path_factory):
 
 
 def test_every_set_is_described(document):
-    assert set(table(document, "data set")) == set(load_sources(ROOT / "data/sources.yaml"))
+    sources = load_sources(ROOT / "data/sources.yaml")
+    assert set(table(document, "data set")) == {name for name, source in sources.items() if source.use != "grading"}
+    assert set(sources) - set(table(document, "data set")) == {"punkt_tab"} <= set(licences(document))
 
 
 def test_rows_duplicates_conflicts_languages_and_answers(document):
@@ -56,6 +62,7 @@ def test_overlap_is_by_text_by_grams_and_with_the_same_answer(document):
 def test_kinds_of_answers(answer, kind):
     assert answer_kind({"answer": answer}) == kind
     assert answer_kind({"answer": answer, "tests": "assert 1"}) == "code"
+    assert answer_kind({"answer": answer, "instructions": []}) == "instructions"
 
 
 def test_a_bar_in_a_cell_does_not_part_it():

@@ -17,7 +17,7 @@ from stages.benchmarks.base import LABORATORY
 from stages.common.files import InputError, read_json, read_jsonl
 from stages.datasets import livecodebench
 from stages.datasets.sources import load_sources
-from stages.graders import GRADERS
+from stages.graders.registry import GRADERS
 from stages.prepare import prepare
 from stages.text.prompts import PROMPTS
 from tests.forks import Forks, changed, forks, plans_of
@@ -27,7 +27,7 @@ from tests.project import EVALUATION_PYTHON, ROOT, copy_project, edit
 
 FIXTURES = ROOT / "tests/fixtures/benchmarks"
 SOURCES = load_sources(ROOT / "data/sources.yaml")
-MATHEMATICS = [key for key in BENCHMARKS if find(key).source in SOURCES and not find(key).runs_code]
+MATHEMATICS = [key for key in BENCHMARKS if find(key).source in SOURCES and find(key).has_short_answers]
 CODE = [key for key in BENCHMARKS if find(key).source in SOURCES and find(key).runs_code]
 # Golds that their own grader rejects, each a defect upstream.
 REJECTED = {"mbpp": {"Mbpp/367"}}  # test of problem 367 names an undefined class `Node`

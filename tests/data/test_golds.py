@@ -22,7 +22,7 @@ from tests.project import EVALUATION_PYTHON, ROOT
 
 SOURCES = load_sources(ROOT / "data/sources.yaml")
 SHORT = [
-    key for key in BENCHMARKS if find(key).source in SOURCES and not find(key).runs_code and not find(key).unusable
+    key for key in BENCHMARKS if find(key).source in SOURCES and find(key).has_short_answers and not find(key).unusable
 ]
 GOLDS = {
     "17": "number", "-3./2": "constant", "4.5e33": "number", r"\frac{14}{3}": "constant", r"3\sqrt{13}": "constant", "52_8": "number in a base", "$6m$": "expression",

@@ -11,8 +11,6 @@ from stages.backend.reward import score_response
 from stages.lab import problems, tokenizer
 from stages.lab.expression import evaluate
 from stages.lab.warm_start import warm_start
-from stages.text.answers import normalise_answer
-from stages.text.boxed import last_boxed_answer
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,7 @@ def test_solutions_without_slips_are_right_in_every_style(family, monkeypatch):
         problem = problems.generate_problem(rng, family, rng.choice(problems.LEVELS))
         for style in problems.STYLES[family]:
             text = problems.write_solution(rng, problem, style)
-            assert score_response(f"lab_{family}", text, problem.answer).correct, (problem.prompt, text)
+            assert score_response("exact_box", f"lab_{family}", text, problem.answer).correct, (problem.prompt, text)
 
 
 def test_slips_have_consequences():
@@ -43,7 +41,7 @@ def test_slips_have_consequences():
         style = rng.choice(["left", "right", "big", "mix", "pair"])
         strong = (problems.STYLES["sum"].index(style) - problem.template) % 5 in (0, 1)
         text = problems.write_solution(rng, problem, style)
-        right[strong].append(score_response("lab_sum", text, problem.answer).correct)
+        right[strong].append(score_response("exact_box", "lab_sum", text, problem.answer).correct)
     strong, weak = (sum(values) / len(values) for values in (right[True], right[False]))
     assert strong > 0.9 and 0.5 < weak < 0.75
 
@@ -110,42 +108,24 @@ def test_expressions_are_walked_not_run(expression, value):
     assert evaluate(expression, 5) == value
 
 
-@pytest.mark.parametrize(
-    "response, gold, correct",
-    [
-        (r" left:3+8=11 so\boxed{11}", "11", True),
-        (r"\boxed{7} wait no, \boxed{5}", "7", False),
-        (r"\boxed{7} wait no, \boxed{5}", "5", True),
-        ("11", "11", False),
-        (r"\boxed{ 011 }", "11", True),
-        (r"\boxed{-0}", "0", True),
-        (r"\boxed{1\,000}", "1000", True),
-        (r"\boxed{27.0}", "27", True),
-        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", True),
-        (r"\boxed{11", "11", False),
-    ],
-)
-def test_training_rewards(response, gold, correct):
-    assert score_response("math", response, gold).correct is correct
-
-
 def test_expressions_are_evaluated_in_threads():
     """verl computes rewards in a pool of threads."""
     rng = random.Random(4)
     written = [problems.generate_problem(rng, "code", 3) for _ in range(400)]
     texts = [problems.write_solution(rng, problem) for problem in written]
-    serial = [score_response("lab_code", text, problem.answer) for text, problem in zip(texts, written, strict=True)]
+    serial = [
+        score_response("exact_box", "lab_code", text, problem.answer)
+        for text, problem in zip(texts, written, strict=True)
+    ]
     with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(lambda i: score_response("lab_code", texts[i], written[i].answer), range(400))) == serial
+        assert (
+            list(pool.map(lambda i: score_response("exact_box", "lab_code", texts[i], written[i].answer), range(400)))
+            == serial
+        )
 
 
 def test_code_rewards_compare_values_not_text():
     gold = " ".join(str((x + 3) * 2) for x in problems.CODE_POINTS)
-    assert score_response("lab_code", r"\boxed{x+x+6}", gold).correct
-    assert not score_response("lab_code", r"\boxed{x*2+5}", gold).correct
-    assert not score_response("lab_code", r"\boxed{exit()}", gold).correct
-
-
-def test_normalise_answer_and_last_boxed_answer_leave_text_alone():
-    assert normalise_answer("x+1") == "x+1"
-    assert last_boxed_answer("no box") is None
+    assert score_response("exact_box", "lab_code", r"\boxed{x+x+6}", gold).correct
+    assert not score_response("exact_box", "lab_code", r"\boxed{x*2+5}", gold).correct
+    assert not score_response("exact_box", "lab_code", r"\boxed{exit()}", gold).correct

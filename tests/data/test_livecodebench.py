@@ -81,6 +81,15 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path, protocol):
     assert (tmp_path / "owned").is_dir()
 
 
+def test_what_unpacks_to_more_than_a_problem_has_is_refused(monkeypatch):
+    packed = zlib.compress(pickle.dumps(json.dumps([{"input": "1" * 5000, "output": "1"}])))
+    stored = base64.b64encode(packed).decode()
+    assert len(packed) < 200 and private_tests(stored)[0]["output"] == "1"
+    monkeypatch.setattr(livecodebench, "MOST_BYTES", 5000)
+    with pytest.raises(ValueError, match="unpack to more than 5000 bytes"):
+        private_tests(stored)
+
+
 @pytest.mark.parametrize(
     ("stored", "message"),
     [

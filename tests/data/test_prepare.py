@@ -113,13 +113,16 @@ def test_every_style_ends_in_a_boxed_answer_and_without_slips_in_the_right_answe
         for style in lab.STYLES[family]:
             written = lab.write_solution(random.Random(problem.prompt), problem, style)
             assert written.startswith(f" {style}:") and last_boxed_answer(written)
-            assert isinstance(score_response(f"lab_{family}", written, problem.answer).correct, bool)
+            assert isinstance(score_response("exact_box", f"lab_{family}", written, problem.answer).correct, bool)
     for constant in ("SLIP_STRONG", "SLIP_WEAK", "SLIP_FAST"):
         monkeypatch.setattr(lab, constant, 0.0)
     for problem in lab.generate_set(f"styles of {family}", (family,), 20, held_out=False):
         for style in lab.STYLES[family]:
             written = lab.write_solution(random.Random(problem.prompt), problem, style)
-            assert score_response(f"lab_{family}", written, problem.answer).correct, (problem.prompt, written)
+            assert score_response("exact_box", f"lab_{family}", written, problem.answer).correct, (
+                problem.prompt,
+                written,
+            )
 
 
 def test_too_many_problems_and_unknown_names_are_explained(tmp_path):

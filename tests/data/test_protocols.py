@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from stages.benchmarks import find
 from stages.common.files import InputError
 from stages.common.yaml_reader import safe_load
-from stages.graders import GRADERS
+from stages.graders.registry import GRADERS
 from stages.profile.effective_protocol import effective_protocol, overrides
 from stages.profile.params import Params, load
 from stages.protocols.differences import Difference, differences
@@ -141,6 +141,8 @@ def test_published_evaluation_after_another_training_prompt_is_replayed_and_show
     assert found.pop("train_prompt") == ("plain", "steer_boxed_answer", True)
     assert found.pop("grader") == ("math_verify", "steer_box_or_qwen_math", True)
     assert found == {"checkpoint": ("last", "best on aime24", True)}
+    del setting["grader"]
+    assert "grader" not in overridden(with_evaluation(seeds=(1, 2), **setting))
     asked_otherwise = overridden(with_evaluation(prompt="boxed", **setting))
     assert asked_otherwise["prompt (aime24)"] == ("boxed", "dapo_answer", True)
 

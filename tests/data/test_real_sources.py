@@ -16,7 +16,8 @@ from stages.datasets.sources import load_sources
 from tests.mirror import MIRROR, with_mirror
 from tests.small_mirror import ROOT, passes
 
-SOURCES = load_sources(ROOT / "data/sources.yaml")
+ALL = load_sources(ROOT / "data/sources.yaml")
+SOURCES = {name: source for name, source in ALL.items() if source.use != "grading"}
 
 # source -> (rows as stored, problems, rows dropped by reason)
 EXPECTED = {
@@ -39,6 +40,7 @@ EXPECTED = {
     "mbpp": (974, 500, {"not of the test split": 474}),
     "mbpp_sanitized": (427, 257, {"not of the test split": 170}),
     "mbppplus": (378, 378, {}),
+    "ifeval": (541, 541, {}),
     "steer_aime24": (960, 30, {"copies": 930}),
     "steer_aime25": (960, 30, {"copies": 930}),
     "steer_amc23": (1280, 40, {"copies": 1240}),
@@ -127,6 +129,6 @@ def test_a_wrong_reader_is_a_clear_error():
 
 @with_mirror
 def test_the_mirror_in_force_makes_another(tmp_path):
-    assert make_mirror(tmp_path, SOURCES, Path(MIRROR)) == 24
+    assert make_mirror(tmp_path, SOURCES, Path(MIRROR)) == 25
     index = (tmp_path / "index.csv").read_text().splitlines()
-    assert len(index) == 25 and json.dumps(str(MIRROR)) not in json.dumps(index)
+    assert len(index) == 26 and json.dumps(str(MIRROR)) not in json.dumps(index)

@@ -21,14 +21,14 @@ SOURCES = load_sources(ROOT / "data/sources.yaml")
 
 def test_table_names_existing_readers_and_asserts_no_unchecked_licence():
     for source in SOURCES.values():
-        assert all(address.reader in READERS for address in source.usable)
+        assert all(address.reader in READERS or source.use == "grading" for address in source.usable)
         assert "from memory" not in source.licence + source.redistribution
     with pytest.raises(InputError, match="absent.yaml is missing"):
         load_sources(Path("absent.yaml"))
 
 
 def test_every_reader_is_used_and_has_rows_of_its_own():
-    used = {address.reader for source in SOURCES.values() for address in source.usable}
+    used = {address.reader for source in SOURCES.values() if source.use != "grading" for address in source.usable}
     assert used == set(READERS)
     assert used - {"dapo_hub"} <= {
         *FIXTURES, *(SOURCES[name].usable[0].reader for name in FIXTURES if name in SOURCES)
@@ -51,7 +51,7 @@ def test_hub_addresses_are_pinned_or_unused():
         ("tiny: {use: training}", "tiny.licence is missing"),
         (
             "tiny: {use: playing, licence: a, redistribution: b, parts: [x]}",
-            "tiny.use: input should be 'training' or 'evaluation'",
+            "tiny.use: input should be 'training', 'evaluation' or 'grading'",
         ),
         ("tiny: {use: training, licence: a, redistribution: b}", "tiny: give either parts, or addresses"),
         ("tiny: {use: training, licence: a, redistribution: b, parts: [one]}", "tiny: one is no entry with addresses"),
@@ -60,13 +60,24 @@ def test_hub_addresses_are_pinned_or_unused():
             "tiny.addresses.0.sha256: ",
         ),
         (
+            "tiny: {use: evaluation, licence: a, redistribution: b, addresses: [{repo: a/b, commit: C, path: p, sha256: S}]}",
+            "tiny: an address with a sha256 needs rows and reader",
+        ),
+        (
+            "tiny: {use: grading, licence: a, redistribution: b, addresses: "
+            "[{repo: a/b, commit: C, path: p, sha256: S, rows: 1, reader: amc}]}",
+            "tiny: .*one of a source for grading has neither",
+        ),
+        (
             "tiny: {use: training, licence: a, redistribution: b, addresses: [{repo: a/b, commit: C}]}",
             "tiny.addresses.0: sha256 is missing",
         ),
     ],
 )
 def test_wrong_field_of_the_table_is_named(tmp_path, entry, message):
-    (tmp_path / "sources.yaml").write_text(entry.replace("X", "abc").replace(": C", f": {'0a' * 20}"))
+    (tmp_path / "sources.yaml").write_text(
+        entry.replace("X", "abc").replace(": C", f": {'0a' * 20}").replace(": S", f": {'0a' * 32}")
+    )
     with pytest.raises(InputError, match=message):
         load_sources(tmp_path / "sources.yaml")
 

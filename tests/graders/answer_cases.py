@@ -184,4 +184,5 @@ UNBOXED = [
     ("2", "the answer is 5 because 5 > 2", False), ("12", "The answer is: 7 + 5 = 12.", True), ("11450", "The answer is 11,450.", True), ("3", "I think 3", None), ("1,-2", "The answers are 1 and -2.", True), ("10080", r"Answer: $10{,}080$ ways", True),
     ("42", r"\boxed{42} and so $\boxed{}$", True), ("42", r"\boxed{41}, put in \boxed{ }", False), ("42", r"\boxed{42} \boxed{\text{}}", True), ("5", r"\boxed{}", None), ("7", r"\boxed{7} \boxed{5", None), ("7", r"\boxed{7} or \boxed{5}", False), ("4.5", "The answer is 4.5 to 4.6", False), ("1.5", "The answer is 1.5.", True),
     ("33", "The answer is 33/2.", False), ("33", r"Answer: \(33\)", True), ("18", "The answer is $18.", True), ("18", "The answer is 18 dollars per day.", True), ("8", "The answer is x = 8", True), ("8", r"The answer is \[8\]", True),
+    (r"\$32,\!348", r"Answer: $\$32,\!348$", True), ("18", r"The answer is $\$18$.", True), ("18", r"The answer is $\$19$.", False), ("5,6", r"The answer is $\$5$ or $\$6$.", True),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from stages.datasets.fetch import fetch, load_sources
 from stages.datasets.readers import read
-from stages.graders import GRADERS
+from stages.graders.registry import GRADERS
 from tests.mirror import MIRROR, with_mirror
 from tests.project import ROOT
 

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from stages.graders import GRADERS
 from stages.graders.code import extract_code, write_program
 from stages.graders.math_verify import Task, decided
+from stages.graders.registry import GRADERS
 from stages.text.boxed import last_boxed_answer
 from tests.project import EVALUATION_PYTHON, ROOT
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from stages.graders import GRADERS
+from stages.graders.registry import GRADERS
 from tests.project import ROOT
 
 GOLDS = ["34", "033", "27.0", r"\frac{1}{2}", r"\sqrt2", "1,234", r"\text{odd}", "x=3", "90^\\circ", r"\{1,2\}", "-7", "5.3e-9",

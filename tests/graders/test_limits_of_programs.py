@@ -11,8 +11,9 @@ from stages.benchmarks.base import PROTECTIVE
 from stages.benchmarks.livecodebench import BENCHMARK
 from stages.datasets.livecodebench import ATCODER, line_of
 from stages.grade import grade_benchmark
-from stages.graders import GRADERS, availability, sandbox
+from stages.graders import availability, sandbox
 from stages.graders.programs import run_programs
+from stages.graders.registry import GRADERS
 from stages.graders.sandbox import Program, numpy_folder
 from tests.data.test_livecodebench import row
 from tests.graders.test_sandbox_attacks import CASES, FORGERIES, FORKS, RIGHT, TESTS

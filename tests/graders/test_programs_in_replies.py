@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from stages.graders import GRADERS, availability
+from stages.graders import availability
 from stages.graders.code import extract_code, joined, write_program
+from stages.graders.registry import GRADERS
 from stages.text.code_blocks import code_blocks
 
 REASON = availability.available()

@@ -8,9 +8,10 @@ import subprocess
 import pytest
 
 from stages.common.files import InputError
-from stages.graders import GRADERS, availability, sandbox
+from stages.graders import availability, sandbox
 from stages.graders import programs as running
 from stages.graders.programs import run_programs
+from stages.graders.registry import GRADERS
 from stages.graders.sandbox import Program
 from tests.plans import grade_plan
 from tests.project import EVALUATION_PYTHON, ROOT

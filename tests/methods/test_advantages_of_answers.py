@@ -68,7 +68,28 @@ def test_dcpo_smooths_over_three_visits():
         expected = np.where(np.abs(late) < np.abs(early), late, early)
         assert value_of(method, batch).tolist() == pytest.approx(expected.tolist(), abs=1e-9)
         state = json.loads(json.dumps(method.update_state(batch, {})))
-    assert state["history"] == {"p0": [3, 12, 7.0, 7.0]}
+    visits, count, mean, variance = state["history"]["p0"]
+    assert (visits, count) == (3, 12)
+    assert (mean, variance) == (pytest.approx(np.mean(seen)), pytest.approx(np.var(seen)))
+
+
+def test_dcpo_code_joins_deviations_of_n_minus_1_visit_by_visit():
+    """get_mean_std of the released code: the variance of a visit is the sample's, and every visit adds one."""
+    method, state, mean, deviation = build("dcpo", {"variant": "code"}), {"history": {}}, 0.0, 0.0
+    for visit, rewards in enumerate([[1, 0, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0]], 1):
+        batch, now = (
+            responses_with(rewards, training_step=TrainingStep(visit, 3, state)),
+            np.array(rewards, dtype=float),
+        )
+        own, past = now.std(ddof=1), visit - 1
+        squares = past * deviation**2 + own**2 + past / visit * (now.mean() - mean) ** 2
+        mean, deviation = (mean * past + now.mean()) / visit, np.sqrt(squares / visit)
+        current = (now - now.mean()) / own if own else np.zeros(4)
+        late = (1 - 1 / visit) * current + (now - mean) / deviation / visit
+        early = current / visit + (1 - 1 / visit) * (now - mean) / deviation
+        expected = np.where(np.abs(late) < np.abs(early), late, early)
+        assert value_of(method, batch).tolist() == pytest.approx(expected.tolist(), abs=1e-9)
+        state = json.loads(json.dumps(method.update_state(batch, {})))
 
 
 def test_dcpo_bounds_by_hand():

@@ -14,19 +14,19 @@ from verl.utils import tensordict_utils as tu
 
 from stages.backend.loss import MethodLoss
 from stages.common.files import InputError
-from stages.methods import build
+from stages.methods import METHODS, build, class_of
 from stages.methods.forking_tokens import ForkingTokens
 from stages.methods.opefo import Opefo
 from stages.rl.batch import TrainingStep, rows
 from stages.rl.ratio import outside_clip
 from stages.rl.selection import token_covariance
-from tests.batches import combination, random_update
+from tests.batches import combination, mean_loss, random_update, smoke_settings
 from tests.methods.test_surrogates import verls
 
 RESPONSES, LENGTH = 24, 12
 PARTS = [slice(0, 8), slice(8, 20), slice(20, 24)]  # of different sizes, as with dynamic batches
 PARTS_OF_RANKS = [slice(0, 12), slice(12, 20), slice(20, 24)]
-MICRO = {"variant": "code", "aggregation": "micro-batch-token-mean"}
+CODE = {"variant": "code"}
 
 
 def batch(seed=3, **changes):
@@ -77,7 +77,7 @@ def forking(part):
     chosen = torch.zeros(len(entropy), dtype=torch.bool)
     chosen[entropy.topk(max(1, int(len(entropy) * 0.2 + 0.9999))).indices] = True
     mask[part.response_mask] = chosen
-    return masked_mean(clipped(part, 0.2, 0.28), mask)
+    return masked_mean(clipped(part, 0.2, 0.28, 10.0), mask)
 
 
 def archer(part):
@@ -111,35 +111,108 @@ def steer(part):
     return masked_mean((-scale * change).exp().clamp(0.8, 1) * clipped(part, 0.2, 0.28, 10.0), part.response_mask)
 
 
-RELEASED = {
+def ce_gppo(part):
+    """The surrogate with the dual clip, and 0.1 of the likelihood of correct responses."""
+    ratio, advantages = (part.log_prob - part.old_log_prob).exp(), part.advantages
+    unit = ratio / ratio.detach()
+    low, high = (advantages < 0) & (ratio < 0.8), (advantages > 0) & (ratio > 1.2)
+    loss = torch.where(advantages < 0, torch.minimum(-ratio * advantages, -10 * advantages), -ratio * advantages)
+    loss = torch.where(low, -0.75 * 0.8 * unit * advantages, loss)
+    loss = torch.where(high, -1.2 * unit * advantages, loss)
+    correct = part.response_mask & part.correct[:, None]
+    return masked_mean(loss, part.response_mask) - 0.1 * masked_mean(part.log_prob, correct)
+
+
+def dcpo(part):
+    old = part.old_log_prob.exp()
+    low = (1 + (1 - 4 * 0.2 / old).clamp(min=0).sqrt()) / 2
+    high = ((1 + (1 + 4 * 0.28 / old).sqrt()) / 2).clamp(0, 10)
+    return masked_mean(clipped(part, 1 - low, high - 1, 10.0), part.response_mask)
+
+
+def ada_ent_reg(part):
+    return masked_mean(clipped(part, 0.2, 0.2), part.response_mask) - 0.003 * masked_mean(
+        part.entropy, part.response_mask
+    )
+
+
+def unlikeliness(part):
+    kl = core_algos.kl_penalty(part.log_prob, part.reference_log_prob, "low_var_kl")
+    return masked_mean(clipped(part, 0.2, 0.2), part.response_mask) + 0.1 * masked_mean(kl, part.response_mask)
+
+
+RELEASED = {  # name -> settings beside the variant, the released formula; their aggregation and clip are the variant's
     "forking_tokens": ({}, forking),
     "archer": ({"low_coefficient": 0.3}, archer),
     "sent_released": ({"share": 0.1}, sent),
-    "steer": ({"weight_min": 0.8}, steer),
+    "steer": ({}, steer),
+    "ce_gppo": ({}, ce_gppo),
+    "dcpo": ({}, dcpo),
+    "ada_ent_reg": ({}, ada_ent_reg),
+    "unlikeliness": ({}, unlikeliness),
 }
+LOOK_AT_THE_MICRO_BATCH = ("forking_tokens", "archer", "sent_released", "steer")
 
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_code_is_the_released_code(name):
     settings, formula = RELEASED[name]
-    variant = {} if name == "sent_released" else {"variant": "code"}
-    update, method = batch(), build(name, settings | variant | {"aggregation": "micro-batch-token-mean"})
+    method = build(name, settings | ({} if name == "sent_released" else {"variant": "code"}))
+    update = batch(state={"coefficient": 0.003, "active": 1})
     found, _ = ours(MethodLoss(method, LENGTH), update)
     assert_same(found, released(formula, update), update)
-    assert method.batch_statistics == "micro_batch"
+    assert (method.batch_statistics == "micro_batch") == (name in LOOK_AT_THE_MICRO_BATCH)
     whole, _ = ours(MethodLoss(method, LENGTH), update, [slice(0, RESPONSES)])
     assert abs(whole - found) > 1e-5  # the micro-batch matters, as it did there
 
 
-def test_kl_cov_verl_is_verls_loss_a_micro_batch():
-    update = batch()
-    method = build("kl_cov", {"variant": "verl", "share": 0.1, "aggregation": "micro-batch-token-mean"})
-    settings = {"kl_cov_ratio": 0.1, "ppo_kl_coef": 1.0}
-    theirs = released(lambda part: verls("kl_cov", part, "token-mean", settings), update)
+def test_one_token_that_the_released_dual_clip_holds():
+    """A −1 and r 12: 80/20's code has verl's dual clip 10, its paper none."""
+    update = replace(batch(), response_mask=torch.zeros(RESPONSES, LENGTH, dtype=torch.bool))
+    update.response_mask[0, 0] = True
+    update = replace(
+        update,
+        advantages=-update.response_mask.double(),
+        old_log_prob=update.log_prob.detach() - np.log(12),
+    )
+    losses = {
+        v: ours(MethodLoss(build("forking_tokens", {"variant": v}), LENGTH), update)[0] for v in ("paper", "code")
+    }
+    whole = slice(0, RESPONSES)  # one micro-batch, so that the token's weight is 1
+    code, _ = ours(MethodLoss(build("forking_tokens", {"variant": "code"}), LENGTH), update, [whole])
+    assert losses["paper"].item() == pytest.approx(12.0)
+    assert code.item() == pytest.approx(10.0 / RESPONSES)  # of the responses, one has a token
+
+
+@pytest.mark.parametrize("variant", ["verl", "code"])
+def test_kl_cov_is_verls_loss(variant):
+    """In verl the mean is the mini-batch's, with a tenth of the coefficient; in the released code the micro-batch's."""
+    update, method = batch(), build("kl_cov", {"variant": variant, "share": 0.1})
+    settings = {"kl_cov_ratio": 0.1, "ppo_kl_coef": 0.1 if variant == "verl" else 1.0}
+    parts = [rows(update, part) for part in PARTS]
+    losses = [verls("kl_cov", part, "token-mean", settings) for part in parts]
+    shares = [part.response_mask.sum() / update.response_mask.sum() for part in parts]
+    if variant == "code":
+        shares = [len(part.response_mask) / RESPONSES for part in parts]
+    theirs = sum(share * loss for share, loss in zip(shares, losses, strict=True))
     assert_same(ours(MethodLoss(method, LENGTH), update)[0], theirs, update)
 
 
-def test_clip_cov_verl_zeroes_within_the_micro_batch():
+def test_clip_cov_brings_the_clip_and_the_mean_of_its_source():
+    for variant, width, aggregation in (("verl", 0.2, "token-mean"), ("code", 1.0, "micro-batch-token-mean")):
+        settings = build("clip_cov", {"variant": variant}).settings
+        assert (settings.clip_ratio_low, settings.clip_ratio_high, settings.aggregation) == (width, width, aggregation)
+
+
+@pytest.mark.parametrize("name, variant", [(n, v) for n in METHODS for v in class_of(n).Settings.variant_defaults])
+def test_what_a_run_sets_wins_over_what_its_variant_brings(name, variant):
+    chosen = {"aggregation": "token-mean", "clip_ratio_low": 0.11}
+    settings = build(name, smoke_settings(name) | chosen | {"variant": variant}).settings
+    assert settings.model_dump() | chosen == settings.model_dump()
+    assert type(settings)(**settings.model_dump()) == settings  # a plan holds them all, and gives the same method
+
+
+def test_clip_cov_zeroes_within_the_micro_batch():
     """As many as the share of the part's tokens, all within the bounds of the part's own covariance; they get no gradient."""
     settings = {
         "share": 0.1,
@@ -149,7 +222,7 @@ def test_clip_cov_verl_zeroes_within_the_micro_batch():
         "clip_ratio_high": 0.2,
     }
     update = batch()
-    method = build("clip_cov", settings | {"variant": "verl", "aggregation": "micro-batch-token-mean"})
+    method = build("clip_cov", settings | {"variant": "code"})
     found, logged = ours(MethodLoss(method, LENGTH), update)
     zeroed = torch.cat([method.selected(rows(update, part)) for part in PARTS])
     for part in PARTS:
@@ -168,7 +241,7 @@ def test_clip_cov_verl_zeroes_within_the_micro_batch():
 
 def test_forking_with_the_token_mean_of_the_mini_batch():
     """Kept tokens stand for their micro-batch, which weighs as much as its tokens."""
-    update, method = batch(), build("forking_tokens", {"variant": "code"})
+    update, method = batch(), build("forking_tokens", {"variant": "code", "aggregation": "token-mean"})
     total = update.response_mask.sum()
     expected = sum(forking(part) * part.response_mask.sum() / total for part in (rows(update, part) for part in PARTS))
     assert_same(ours(MethodLoss(method, LENGTH), update)[0], expected, update)
@@ -186,8 +259,8 @@ def entropic(part, state, size):
 
 def test_entropic_code_counts_as_the_released_actor_does():
     """Two updates a step, two steps: the sum goes on within the micro-batches, the updates and the steps."""
-    own = {"target": 0.4, "proportional_gain": 0.3, "integral_gain": 0.2, "likely": 0.5, "dual_clip": 3.0}
-    method = build("entropic", own | MICRO)
+    own = {"target": 0.4, "proportional_gain": 0.3, "integral_gain": 0.2, "likely": 0.5}
+    method = build("entropic", own | CODE)
     loss, state, actor, controls = MethodLoss(method, LENGTH), method.initial_state(), [0.0], []
     for step in (1, 2):
         accumulated = []
@@ -210,11 +283,40 @@ def test_entropic_code_counts_as_the_released_actor_does():
 
 def test_ranks_count_apart_and_their_mean_is_the_mini_batchs():
     """verl takes the mean over ranks: each counts its own half of the mini-batch in full."""
-    method = build("entropic", {"target": 0.4, "likely": 0.5} | MICRO)
+    method = build("entropic", {"target": 0.4, "likely": 0.5} | CODE)
     update, halves = batch(vocabulary=3, state=method.initial_state()), [[slice(0, 12)], [slice(12, 20), slice(20, 24)]]
     ranks = [ours(MethodLoss(method, LENGTH), update, half, ranks=2)[1]["error_sum"] for half in halves]
     errors = [rows(update, part).entropy[update.response_mask[part]].mean().item() - 0.4 for part in PARTS_OF_RANKS]
     assert np.mean(ranks) == pytest.approx(np.dot(errors, [12 / 24, 8 / 24, 4 / 24]))
+
+
+def cw_grpo(part):
+    """compute_loss of the released trainer, on one micro-batch."""
+    mask = part.response_mask.double()
+    mean = (part.log_prob * mask).sum(1, keepdim=True) / (mask.sum(1, keepdim=True) + 1e-8)
+    advantages = part.advantages[:, 0]
+    cov = (part.log_prob - mean) * mask * (advantages - advantages.mean())[:, None]
+    sigma = cov[mask == 1].std(unbiased=False) + 1e-8
+    weights = torch.exp(-(cov**2) / (2 * sigma**2)) * mask
+    weights = weights * mask[:, : int(mask.sum(1).max())].numel() / weights.sum()
+    kl = torch.exp(part.reference_log_prob - part.log_prob) - (part.reference_log_prob - part.log_prob) - 1
+    ratio = torch.exp(part.log_prob - part.log_prob.detach())
+    loss = -(weights * ratio * advantages[:, None] - 0.04 * kl)
+    return ((loss * mask).sum(1) / mask.sum(1)).mean()
+
+
+def test_cw_grpo_code_is_the_released_code():
+    """On-policy, as it trains. The weight has a gradient, and real tokens weigh more than 1 on average."""
+    update, method = batch(), build("cw_grpo", {"variant": "code"})
+    advantages = torch.linspace(-1, 2, RESPONSES).double()[:, None] * update.response_mask
+    update = replace(update, old_log_prob=update.log_prob.detach(), advantages=advantages)
+    found, _ = ours(MethodLoss(method, LENGTH), update)
+    assert_same(found, released(cw_grpo, update), update)
+    assert method.reference == "initial" and method.settings.updates_per_step == 1
+    weight = method.token_weight(rows(update, PARTS[0]))[update.response_mask[PARTS[0]]]
+    assert weight.requires_grad and weight.mean() > 1
+    paper = torch.autograd.grad(mean_loss(build("cw_grpo", {}), update), update.logits, retain_graph=True)[0]
+    assert not torch.allclose(torch.autograd.grad(found, update.logits)[0], paper, atol=1e-4)
 
 
 def test_a_micro_batch_without_tokens_counts_nothing():
@@ -235,7 +337,7 @@ def test_statistics_of_a_micro_batch_are_the_current_policys():
 
 def test_a_step_counts_from_the_state_it_was_given():
     """A worker that has counted in an earlier step, or in none, gives the same."""
-    method = build("entropic", {"target": 0.4, "integral_gain": 0.2, "likely": 0.5} | MICRO)
+    method = build("entropic", {"target": 0.4, "integral_gain": 0.2, "likely": 0.5} | CODE)
     used, fresh = MethodLoss(method, LENGTH), MethodLoss(method, LENGTH)
     ours(used, replace(batch(1, vocabulary=3), training_step=TrainingStep(1, 9, {"error_sum": 0.0})))
     update = replace(batch(2, vocabulary=3), training_step=TrainingStep(2, 9, {"error_sum": 0.7}))

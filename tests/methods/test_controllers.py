@@ -107,34 +107,53 @@ def test_flexible_oscillates():
 
 # -- STEER's other mappings and estimates -------------------------------------------------------------------------
 
-CHANGE = [0.25 * abs(math.log(0.5) + 0.6), 2 * 0.09 * abs(math.log(0.9) + 0.4), 0.0]  # .0233, .0530, 0
-CODE = [0.5 * abs(math.log(0.5) + 0.6), 2 * 0.1 * abs(math.log(0.9) + 0.4), 0.0]  # .0466, .0589, 0
-OLDER = [0.25 * abs(math.log(0.5) + 0.6), 2 * 0.01 * abs(math.log(0.9) + 0.4), 0.0]  # .0233, .0059, 0
+STEER = {  # variant -> what A·(log p + H) is multiplied by, from p
+    "paper": lambda p: 1 - p,
+    "paper_older": lambda p: (1 - p) ** 2,
+    "times_p": lambda p: p * (1 - p),
+    "code": lambda p: 1 - p,
+}
 
 
-@pytest.mark.parametrize(
-    "settings, expected",
-    [
-        ({"mapping": "linear", "weight_min": 0.8}, [1.2 - 0.4 * CHANGE[0] / CHANGE[1], 0.8, 1.2]),
-        ({"mapping": "linear", "weight_min": 0.8, "variant": "code"}, [1.2 - 0.4 * CODE[0] / CODE[1], 0.8, 1.2]),
-        ({"variant": "paper_older"}, [0.7, 0.7 ** (OLDER[1] / OLDER[0]), 1.0]),
-    ],
-)
-def test_steer_weights(settings, expected):
-    """p .5, .9, .3 with H .6, .4, 1 and A 1, −2, 0, on-policy."""
-    method = build("steer", settings)
+@pytest.mark.parametrize("mapping", ["exponential", "linear"])
+@pytest.mark.parametrize("variant", STEER)
+def test_steer_weights(variant, mapping):
+    """p .5, .9, .3 with H .6, .4, 1 and A 1, −2, 0, on-policy; the third token changes nothing."""
+    method = build("steer", {"variant": variant, "mapping": mapping, "weight_min": 0.8})
     update = token([math.log(0.5), math.log(0.9), math.log(0.3)], [0.6, 0.4, 1.0], [1.0, -2.0, 0.0])
+    factor = STEER[variant]
+    change = [factor(0.5) * abs(math.log(0.5) + 0.6), factor(0.9) * 2 * abs(math.log(0.9) + 0.4), 0.0]
+    share = [value / max(change) for value in change]
+    expected = [0.8**value if mapping == "exponential" else 1.2 - 0.4 * value for value in share]
     assert method.token_weight(prepared(method, update))[:, 0].tolist() == pytest.approx(expected)
 
 
-def test_steer_linear_where_no_token_changes_the_entropy():
-    method = build("steer", {"mapping": "linear"})
-    update = prepared(method, token([-1.0, -2.0], [0.5, 0.5], [0.0, 0.0]))
-    assert method.token_weight(update)[:, 0].tolist() == [1.2, 1.2]
+@pytest.mark.parametrize("variant", STEER)
+def test_steer_takes_the_entropy_of_the_policy_that_is_updated(variant):
+    """Eq. 14; the released code has that of the old policy. H −log p is no change."""
+    update = token([math.log(0.5), math.log(0.9)], [0.6, 0.4], [1.0, -2.0])
+    other = replace(update, entropy=-update.log_prob)
+    method = build("steer", {"variant": variant})
+    assert (method.entropy_change(other) == 0).all() == (variant != "code")
+
+
+@pytest.mark.parametrize("variant", STEER)
+def test_steer_linear_where_all_tokens_change_the_entropy_alike(variant):
+    method = build("steer", {"mapping": "linear", "variant": variant, "weight_min": 0.8})
+    for advantages in ([0.0, 0.0], [1.0, 1.0]):
+        update = prepared(method, token([-1.0, -1.0], [0.5, 0.5], advantages))
+        assert method.token_weight(update)[:, 0].tolist() == pytest.approx([1.0, 1.0])  # the mean of 0.8 and 1.2
+
+
+def test_steer_code_holds_probabilities():
+    """p in [1e-8, 1 − 1e-8]: a token of p 0 has log p + H with log 1e-8, one of p 1 still changes a little."""
+    method = build("steer", {"variant": "code"})
+    change = method.entropy_change(token([-1000.0, 0.0], [0.5, 0.5], [1.0, 1.0]))[:, 0].tolist()
+    assert change == pytest.approx([abs(math.log(1e-8) + 0.5), 1e-8 * 0.5], rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("variant", ["paper", "paper_older"])
+@pytest.mark.parametrize("variant", ["paper", "paper_older", "times_p"])
 def test_steer_linear_stays_between_its_weights_on_the_old_policys_statistics(variant, seed):
     method = build("steer", {"mapping": "linear", "batch_statistics": "old_policy", "variant": variant})
     weight = method.token_weight(prepared(method, random_update(seed, responses=16, spread=3.0)))
@@ -225,21 +244,30 @@ def test_aent_holds_the_clamped_entropy_between_its_bounds():
 
 
 def test_opefo_balances_what_raises_and_what_lowers_the_entropy():
-    """d = −A·p(1 − p)(log p + H): .5, .9, .1 with H .6, .4, 1 and A 1, −2, 1."""
+    """d = −A·(1 − p)²·(log p + H): .5, .9, .1 with H .6, .4, 1 and A 1, −2, 1."""
     method = build("opefo", {})
     update = token([math.log(0.5), math.log(0.9), math.log(0.1)], [0.6, 0.4, 1.0], [1.0, -2.0, 1.0])
-    raised = 0.25 * (math.log(2) - 0.6) + 2 * 0.09 * (math.log(0.9) + 0.4) + 0.09 * (math.log(10) - 1.0)
+    raised = 0.25 * (math.log(2) - 0.6) + 2 * 0.01 * (math.log(0.9) + 0.4) + 0.81 * (math.log(10) - 1.0)
     assert method.settings.updates_per_step == 1
     assert method.token_weight(prepared(method, update))[:, 0].tolist() == [0.0] * 3  # nothing lowers it: λ = −1
-    update = replace(update, advantages=update.advantages * torch.tensor([[1.0], [-3.0], [1.0]]))
-    lowered = 3 * 2 * 0.09 * (math.log(0.9) + 0.4)
-    raised -= lowered / 3
+    update = replace(update, advantages=update.advantages * torch.tensor([[1.0], [-30.0], [1.0]]))
+    lowered = 30 * 2 * 0.01 * (math.log(0.9) + 0.4)
+    raised -= lowered / 30
     balance = (lowered - raised) / (lowered + raised)
     weights = method.token_weight(prepared(method, update))[:, 0].tolist()
     assert weights == pytest.approx([1 + balance, 1 - balance, 1 + balance])
     assert (1 + balance) * raised == pytest.approx((1 - balance) * lowered)
     still = replace(update, advantages=torch.zeros(3, 1, dtype=torch.float64))
     assert method.token_weight(prepared(method, still))[:, 0].tolist() == [1.0] * 3
+
+
+def test_opefos_estimate_is_the_one_that_its_counterexample_prints():
+    """The mean of d over a policy of two tokens, p .8 and .2, with A .2 and −.8: −.115340 for eq. 6."""
+    probability = torch.tensor([0.8, 0.2], dtype=torch.float64)
+    log_prob, entropy = probability.log(), -(probability * probability.log()).sum().item()
+    update = token(log_prob.tolist(), [entropy] * 2, [0.2, -0.8])
+    change = build("opefo", {}).entropy_change(update)[:, 0]
+    assert (probability * change).sum().item() == pytest.approx(-0.115340, abs=5e-7)
 
 
 def test_cure_branches_first():

@@ -74,16 +74,16 @@ def test_steer_weights_by_hand():
         log_prob=log_prob,
         old_log_prob=log_prob,
         old_entropy=torch.tensor([[0.6], [0.4]], dtype=torch.float64),
+        entropy=torch.tensor([[0.6], [0.4]], dtype=torch.float64),
         advantages=torch.tensor([[1.0], [-2.0]], dtype=torch.float64),
     )
     slopes = np.array([np.log(0.5) + 0.6, -2.0 * (np.log(0.9) + 0.4)])
-    changes = slopes * [0.25, 0.09]  # p(1 − p): −.0233, −.0530
+    changes = slopes * [0.5, 0.1]  # 1 − p: −.0466, −.0589
     paper = build("steer", {})
     update = prepared(paper, update)
     expected = [0.7 ** (abs(changes[0]) / abs(changes[1])), 0.7]
     assert paper.token_weight(update)[:, 0].tolist() == pytest.approx(expected)
-    code = build("steer", {"variant": "code", "weight_min": 0.8})
-    changes = slopes * [0.5, 0.1]  # 1 − p
+    code = build("steer", {"variant": "code"})  # the same on-policy, with the launchers' λ_min
     assert code.token_weight(prepared(code, update))[:, 0].tolist() == pytest.approx(
         [0.8 ** (abs(changes[0]) / abs(changes[1])), 0.8]
     )
@@ -100,7 +100,10 @@ def test_steer_code_does_not_blow_up_small_changes():
 @pytest.mark.parametrize("name", METHODS)
 def test_micro_batches_and_ranks_do_not_matter(name):
     """64 responses at once, against micro-batches of 8 on two ranks, each with half: the same gradient to 1e-5."""
-    method, whole = method_of(name), prepared(method_of(name), update_for(name, 2, responses=64, spread=0.6))
+    method = method_of(name)
+    if method.settings.aggregation == "micro-batch-token-mean":  # which asks for the mean over each
+        method = type(method)(method.settings.model_copy(update={"aggregation": "token-mean"}))
+    whole = prepared(method, update_for(name, 2, responses=64, spread=0.6))
     kept = whole.mask
     sizes = {"tokens": int(kept.sum()), "responses": int(kept.any(-1).sum()), "horizon": kept.shape[1]}
 

@@ -62,7 +62,7 @@ def flexible_falling(r, a, u, s):
 
 def opefo(r, a, u, s):
     p, log_p = u.old_log_prob.exp(), u.old_log_prob
-    change = torch.where(u.response_mask, -a * p * (1 - p) * (log_p + u.old_entropy), 0)
+    change = torch.where(u.response_mask, -a * (1 - p) ** 2 * (log_p + u.old_entropy), 0)
     up, down = change[change > 0].sum(), -change[change < 0].sum()
     balance = (down - up) / (down + up)
     return ppo(r, a, u, s) * torch.where(change > 0, 1 + balance, torch.where(change < 0, 1 - balance, 1.0))
@@ -88,7 +88,7 @@ def kl_penalty(r, a, u, s, coefficient):
 def steer(r, a, u, s):
     p, log_p = u.log_prob.exp(), u.log_prob
     kept = inside(r, a, 0.2, 0.28)
-    change = torch.where(u.response_mask, (kept * r * a * p * (1 - p) * (log_p + u.old_entropy)).abs(), 0)
+    change = torch.where(u.response_mask, (kept * r * a * (1 - p) * (log_p + u.entropy)).abs(), 0)
     return torch.exp(math.log(0.7) * change / change.max()) * kept * ((a >= 0) | (r <= 10)) * r * a
 
 
@@ -154,6 +154,64 @@ def dual(r, a, u, s):
     return ppo(r, a, u, s) * ((a >= 0) | (r <= 10))
 
 
+def within(r, a, u, s):
+    """ABC-GRPO: both bounds for every sign of A."""
+    kept = torch.where(
+        a > 0,
+        (r <= 1 + s.clip_ratio_high) & (r >= 1 - s.clip_ratio_low),
+        (r <= 1 + s.negative_clip_high) & (r >= 1 - s.negative_clip_low),
+    )
+    return kept * r * a
+
+
+def bapo(r, a, u, s):
+    """The released search, which asks for the quotient of the positive and the negative contributions."""
+
+    def quotient(low, high):
+        held = torch.where(a >= 0, torch.minimum(r, torch.tensor(high)), torch.maximum(r, torch.tensor(low)))
+        contribution = held * a * u.response_mask
+        return contribution.clamp(min=0).sum() / ((-contribution.clamp(max=0)).sum() + 1e-8)
+
+    low, high, target = s.lower_start, s.upper_start, s.positive_share / (1 - s.positive_share)
+    while quotient(low, high) < target and low < s.lower_max:
+        low = min(low + s.lower_step, s.lower_max)
+    while quotient(low, high) < target and high < s.upper_max:
+        high = min(high + s.upper_step, s.upper_max)
+    assert s.lower_start < low and s.upper_start < high  # both searches took a step
+    return inside(r, a, 1 - low, high - 1) * ((a >= 0) | (r <= 3)) * r * a
+
+
+def dppo(r, a, u, s):
+    ratio, change = (u.log_prob - u.engine_log_prob).exp(), u.log_prob.exp() - u.engine_log_prob.exp()
+    dropped = torch.where(a > 0, change > 0.05, (a < 0) & (change < -0.05))
+    return ratio * a * ~dropped - 2 * 0.3 * ratio.log()
+
+
+def vespo(r, a, u, s):
+    whole = torch.where(u.response_mask, r, 1).prod(-1, keepdim=True)
+    power, decay = torch.where(a >= 0, 2, 3), torch.where(a >= 0, 3, 2)
+    return whole**power * torch.exp(decay * (1 - whole)) * a
+
+
+def stare(r, a, u, s):
+    weight = torch.ones_like(a)
+    for sign, value in ((1, 1.3), (-1, 0.7)):
+        members = u.response_mask & (a * sign > 0)
+        count = math.ceil(0.3 * int(members.sum()))
+        weight[members & (u.log_prob <= u.log_prob[members].sort().values[count - 1])] = value
+    return weight * dual(r, a, u, s)
+
+
+def repo_r(r, a, u, s):
+    return ppo(r, a, u, s) * torch.where(a > 0, 1 - 0.4 * u.log_prob, (1 + 0.4 * u.log_prob).clamp(min=0))
+
+
+def prorl(r, a, u, s):
+    weight = (u.old_log_prob - u.engine_log_prob).exp()
+    kept = (weight >= s.weight_min) & (weight <= s.weight_max)
+    return weight * kept * ppo(r, a, u, s) - 0.3 * (u.log_prob - u.reference_log_prob)
+
+
 SENT = {"entropy_threshold": 1.2, "covariance_threshold": 0.1, "coefficient_low": 0.2, "coefficient_high": 0.3}
 CASES = [
     ("grpo", {}, ppo),
@@ -193,6 +251,16 @@ CASES = [
     ("flexible", {"variant": "decrease_increase_decrease"}, flexible_falling),
     ("opefo", {}, opefo),
     ("rlrt", {}, rlrt),
+    ("abc_grpo", {"clip_ratio_low": 0.3, "negative_clip_high": 0.4, "negative_clip_low": 0.1}, within),
+    ("bapo", {"lower_max": 0.7, "positive_share": 0.7}, bapo),
+    ("dppo", {"bound_low": 0.05, "bound_high": 0.05, "coefficient": 0.3}, dppo),
+    ("vespo", {}, vespo),
+    ("luspo", {"clip_ratio_low": 0.1, "clip_ratio_high": 0.1}, lambda r, a, u, s: (
+        gspo(r, a, u, s) * u.response_length[:, None])),
+    ("stare", {"share": 0.3, "sides": "both_sides"}, stare),
+    ("repo_r", {}, repo_r),
+    ("prorl", {"kl_coefficient": 0.3, "weight_min": 0.9, "weight_max": 1.2}, prorl),
+    ("qae", {}, ppo),
 ]  # fmt: skip
 
 
@@ -238,9 +306,12 @@ def gradients(method, update):
     return torch.autograd.grad(mean_loss(method, update), update.logits, retain_graph=True)[0]
 
 
+OVER_TOKENS = ("token-mean", "micro-batch-token-mean")  # the same where there is one micro-batch
+
+
 def policy_gradient(weight, update, mask, aggregation):
     """−weight·(onehot − π), averaged as `aggregation` says: the gradient of the loss with respect to the logits."""
-    share = mask / mask.sum() if aggregation == "token-mean" else mask / mask.sum(-1, keepdim=True) / len(mask)
+    share = mask / mask.sum() if aggregation in OVER_TOKENS else mask / mask.sum(-1, keepdim=True) / len(mask)
     one_hot = torch.nn.functional.one_hot(update.token_ids, update.logits.shape[-1])
     return -(weight * share)[..., None] * (one_hot - update.logits.detach().softmax(-1))
 
@@ -250,7 +321,8 @@ def policy_gradient(weight, update, mask, aggregation):
 def test_gradient_on_the_logits(name, settings, weight, step):
     if name == "flexible" and step == 2:
         settings, weight = {}, flexible_rising
-    update = replace(random_update(4, spread=0.9), training_step=TrainingStep(step, 10, {"error_sum": 0.5}, 17))
+    state = {"error_sum": 0.5, "weight_positive": 1.3, "weight_negative": 0.7, "zeta": 0.4, "target": 0.0}
+    update = replace(random_update(4, spread=0.9), training_step=TrainingStep(step, 10, state, 17, entropy=0.1))
     method = build(name, settings)
     with torch.no_grad():
         ratio = (update.log_prob - update.old_log_prob).exp()
@@ -309,4 +381,5 @@ def test_every_method_that_changes_the_loss_is_above():
     """What only samples, rewards or schedules differently has the gradient of the method that it is based on."""
     elsewhere = {"rollout", "reward", "advantage", "aggregation", "update schedule", "controller"}
     changing = {name for name in METHODS if set(class_of(name).changed_hooks()) - elsewhere}
-    assert changing == {case[0] for case in [*CASES, *KEPT, *ENTROPY]} - {"grpo"} | {"aent"}
+    elsewhere_in_full = {"aent", "simko", "era", "grpo_dropout"}  # above, and in test_recent_methods.py
+    assert changing == {case[0] for case in [*CASES, *KEPT, *ENTROPY]} - {"grpo"} | elsewhere_in_full

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from verl.trainer.ppo import core_algos
 from verl.workers.config import ActorConfig, PolicyLossConfig
 
@@ -95,8 +96,7 @@ def test_gmpo_verl_sums_the_means_of_the_micro_batches():
     ours = sum(
         method.token_loss(part)[0][:, 0].sum() / 8 for part in (rows(update, slice(0, 2)), rows(update, slice(2, 8)))
     )
-    widths = {"clip_ratio_low": 0.4, "clip_ratio_high": 0.4}
-    theirs = sum(verls("geo_mean", rows(update, part), "any", **widths) for part in (slice(0, 2), slice(2, 8)))
+    theirs = sum(verls("geo_mean", rows(update, part), "any") for part in (slice(0, 2), slice(2, 8)))
     assert_same(ours, theirs, update)
 
 
@@ -176,7 +176,8 @@ def test_archers_code_needs_a_mean_over_tokens():
 
 def test_ce_gppo_code_adds_the_likelihood_of_correct_responses():
     update = random_update(3, spread=1.0)
-    added = mean_loss(build("ce_gppo", {"variant": "code"}), update) - mean_loss(build("ce_gppo", {}), update)
+    code = build("ce_gppo", {"variant": "code", "aggregation": "token-mean"})
+    added = mean_loss(code, update) - mean_loss(build("ce_gppo", {"dual_clip": 10.0}), update)
     correct = update.response_mask & update.correct[:, None]
     assert_same(added, -0.1 * update.log_prob[correct].mean(), update)
 
@@ -201,6 +202,35 @@ def test_entropic_is_the_released_code():
     added = control * (-update.ratio * update.advantages.abs())[likely].mean()
     assert 0 < likely.sum() < update.response_mask.sum() and abs(control) < 1
     assert_same(mean_loss(method, update), mean_loss(build("grpo", {}), update) + added, update)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tokens_held_by_the_dual_clip_are_counted_as_verl_counts_them(seed):
+    update = random_update(seed, spread=1.5)
+    method = build("grpo", {"dual_clip": 1.5})
+    widths = {"clip_ratio": 0.2, "clip_ratio_low": 0.2, "clip_ratio_high": 0.2, "clip_ratio_c": 1.5}
+    config = OmegaConf.create({**widths, "global_batch_info": {}})
+    _, theirs = core_algos.compute_policy_loss_vanilla(
+        update.old_log_prob, update.log_prob, update.advantages, update.response_mask, "token-mean", config
+    )
+    held = method.token_loss(update)[1]["clip_fraction_dual"][update.response_mask].double().mean()
+    assert held > 0 and held.item() == pytest.approx(theirs["actor/pg_clipfrac_lower"])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_tokens_held_by_the_dual_clip_have_no_gradient(name):
+    """And are logged where the method's surrogate has a dual clip, and there only."""
+    method = method_of(name)
+    method = type(method)(method.settings.model_copy(update={"dual_clip": 1.01}))
+    update = prepared(method, update_for(name, 4, spread=1.5, responses=64))
+    log_prob = update.log_prob.detach().requires_grad_()
+    _, logged = method.token_loss(replace(update, log_prob=log_prob))
+    assert ("clip_fraction_dual" in logged) == method.has_dual_clip
+    if method.has_dual_clip:
+        held = logged["clip_fraction_dual"] & update.response_mask
+        surrogate = method.surrogate(replace(update, log_prob=log_prob), *method.clip_range(update))
+        (gradient,) = torch.autograd.grad(surrogate.sum(), log_prob)
+        assert held.any() and (gradient[held] == 0).all()
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -1,5 +1,5 @@
-"""The whole pipeline on real parts: two methods, six steps, in shared sessions. One run undisturbed, one killed in training
-and in sampling, each time while another run than the requested one is under way.
+"""The whole pipeline on real parts: two methods, six steps, in shared sessions. One run undisturbed, one killed while it
+trains another run than the requested one, and while it samples checkpoints to choose one.
 
 The second method is the worked example of README, so the example is executed as it stands there.
 """
@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 
-from stages.common.files import read_json, read_jsonl
+from stages.common.files import read_json, read_jsonl, sha256
 from tests.project import ROOT, clean_environment, copy_project, descendants_left, run, set_params
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,9 @@ SMALL = {
     "train__optimiser__warm_up_steps": 0,
     "evaluation__benchmarks": ["lab_sum", "lab_code"],
     "evaluation__samples": {"lab_sum": 4, "lab_code": 2},
+    "checkpoints": {"paper": "best on lab_sum", "early": "step 2"},
 }
+FIRST_LOOKED_AT = ("train/steer-1", "checkpoints/step-2")  # the first model that a rule samples
 
 
 def pair_project(folder: Path) -> Path:
@@ -118,18 +120,38 @@ def test_a_session_trains_and_samples_all_runs(undisturbed):
     (second,) = (undisturbed / "work/pair/train").glob("half_sure-1-*")
     assert (first / "session.log").exists() and not (second / "session.log").exists()
     assert "bench: run begins: half_sure-1" in (second / "verl.log").read_text(errors="replace")
-    sampled = undisturbed / "work/pair/sample"
-    assert [path.parent.name for path in sampled.glob("*/vllm.log")] == ["base"]
+    served = {path.parent for path in (undisturbed / "work/pair/sample").glob("*/vllm.log")}
+    looked_at = {_samples(undisturbed, f"train/{name}", "checkpoints/step-2") for name in ("steer-1", "half_sure-1")}
+    assert len(served & looked_at) == 1  # one server for the checkpoints of both runs
+    assert len(served) <= 3  # and one for what can be sampled at once: a choice may have to be waited for
+
+
+def test_a_rule_chooses_the_best_checkpoint_and_it_is_evaluated(undisturbed):
+    results = undisturbed / "results/pair"
+    for name in ("steer-1", "half_sure-1"):
+        choice = read_json(results / f"choices/{name}.paper/choice.json")
+        scores = {int(step): of["lab_sum"] for step, of in choice["scores"].items()}
+        assert list(scores) == [2, 4, 6] and choice["step"] == max(scores, key=scores.get)
+        last = read_json(results / f"grades/{name}/scores.json")["lab_sum"]["avg_at_k"]
+        chosen = read_json(results / f"grades/{name}.paper/scores.json")["lab_sum"]["avg_at_k"]
+        assert scores[6] == pytest.approx(last) and max(scores.values()) == pytest.approx(chosen)
+        early = read_json(results / f"choices/{name}.early/choice.json")
+        assert (early["step"], early["scores"]) == (2, {})
+        assert read_json(results / f"grades/{name}.early/scores.json")["lab_sum"]["avg_at_k"] == pytest.approx(
+            scores[2]
+        )
+    table = (results / "report/tables/checkpoints.csv").read_text().splitlines()
+    assert len(table) == 1 + 2 * 2 * len({line.split(",")[5] for line in table[1:]})
 
 
 def test_killed_runs_end_in_the_same_bytes(undisturbed, tmp_path):
-    """kill −9 of everything after a checkpoint of training, then again while samples arrive; then to the end."""
+    """kill −9 of everything after a checkpoint of training, then again while checkpoints are sampled; then to the end."""
     project = pair_project(tmp_path / "killed")
     steps = project / "work/pair/train"
     kill_when(project, lambda: any(_lines(path) >= 5 for path in steps.glob("half_sure-1-*/steps.jsonl")))
     assert not (project / "results/pair/train/steer-1").exists()  # the stage that was asked for is not done
-    kill_when(project, lambda: _stored(project, "steer-1") >= 8)
-    assert not (project / "results/pair/samples/base").exists()
+    kill_when(project, lambda: _stored(project, *FIRST_LOOKED_AT) >= 8)
+    assert not (project / "results/pair/checkpoints/steer-1.paper").exists()
     done = run(project, "dvc", "repro", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = steps.glob("half_sure-1-*/verl.log")
@@ -158,9 +180,16 @@ def kill_when(project: Path, ready) -> None:
     process.wait()
 
 
-def _stored(project: Path, run: str) -> int:
-    """How many samples of the run are stored."""
-    return sum(map(_lines, (project / "work/pair/sample" / run).rglob("predictions/**/*.jsonl")))
+def _samples(project: Path, *model: str) -> Path:
+    """The folder in which samples of a model below the results are stored as they come."""
+    return project / "work/pair/sample" / sha256(project.joinpath("results/pair", *model))[:16]
+
+
+def _stored(project: Path, *model: str) -> int:
+    """How many samples of a model are stored; none where there is no model yet."""
+    if not project.joinpath("results/pair", *model).is_dir():
+        return 0
+    return sum(map(_lines, _samples(project, *model).rglob("predictions/**/*.jsonl")))
 
 
 def _lines(path: Path) -> int:

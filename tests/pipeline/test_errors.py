@@ -57,8 +57,8 @@ WRONG = {
     ),
     "grader that the bench does not have": (
         "protocol: laboratory",
-        "protocol: steer-2510.10150\n  benchmarks: [aime24]",
-        ["evaluation.graders.aime24", "steer_box_or_qwen_math", "math_verify"],
+        "protocol: steer-2510.10150\n  benchmarks: [aime24]\n  grader: steer_box_or_qwen",
+        ["evaluation.graders.aime24", "steer_box_or_qwen", "steer_box_or_qwen_math"],
     ),
     "benchmark without a checksum": (
         "protocol: laboratory",
@@ -108,6 +108,36 @@ WRONG = {
     ),
     "unknown data set": ("dataset: lab", "dataset: lap", ["train.dataset", "lap"]),
     "batch that does not divide": ("updates_per_step: 4", "updates_per_step: 5", ["prompts_per_step", "multiple"]),
+    "devices that do not divide a mini-batch": (
+        "threads: 2",
+        "threads: 2\n  devices: 3",
+        ["train.micro_batch", "mini-batches", "3 devices"],
+    ),
+    "fewer tokens at once than a sequence may have": (
+        "threads: 2",
+        "threads: 2\n  micro_batch_tokens: 87",
+        ["backend.micro_batch_tokens", "87", "(88)"],
+    ),
+    "kernels of GPUs on a CPU": (
+        "threads: 2",
+        "threads: 2\n  deterministic: true",
+        ["backend", "deterministic", "cuda"],
+    ),
+    "devices that do not divide": (
+        "platform: cpu",
+        "platform: cuda\n  devices: 8\n  engine_devices: 3",
+        ["backend", "devices (8)", "engine_devices (3)"],
+    ),
+    "one server for models that are split over devices": (
+        "platform: cpu",
+        "platform: cuda\n  devices: 8\n  engine_devices: 2",
+        ["backend", "engine_devices", "share_session: false"],
+    ),
+    "updates that do not divide": (
+        "method_settings:\n",
+        "method_settings:\n  grpo: {updates_per_step: 3}\n",
+        ["method_settings.grpo.updates_per_step", "3", "prompts_per_step"],
+    ),
     "a word for a number list": ("seeds: [1]", "seeds: one", ["seeds"]),
     "not YAML": ("profile: smoke", "profile: [smoke", ["params.yaml", "not YAML"]),
 }
@@ -144,6 +174,20 @@ def test_dvc_repro_stops_at_the_same_line(project, case):
     assert not (project / "work").exists()  # where whatever is started has its log
 
 
+def test_make_repro_checks_before_dvc_parses(project):
+    """A key that stands twice is an error that DVC would tell in words of its own."""
+    text = (ROOT / "profiles/smoke.yaml").read_text()
+    (project / "params.yaml").write_text(text + "\nseeds: [2]\n")
+    done = run(project, "python", "-m", "stages.resolve", "--check")
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 1 and line.startswith("error: params.yaml") and "seeds" in line and "twice" in line
+    recipe = (ROOT / "Makefile").read_text().partition("\nrepro: setup\n")[2].splitlines()
+    assert [line.split("bin/")[1] for line in recipe[:2]] == ["python -m stages.resolve --check", "dvc repro"]
+    (project / "params.yaml").write_text(text)
+    done = run(project, "python", "-m", "stages.resolve", "--check")
+    assert done.returncode == 0 and not (project / "results/smoke/plan").exists()
+
+
 def written_plans(folder):
     for name, plan in plans(load(ROOT / "params.yaml")).items():
         write_text(folder / "results/smoke/plan" / f"{name}.json", plan.text())
@@ -171,6 +215,6 @@ def test_a_port_in_use_is_named():
 def test_an_unwritable_folder_is_named():
     with (
         pytest.raises(InputError, match="cannot write /proc/results: .*writable"),
-        output_folder(Path("/proc/results")),
+        output_folder(Path("/proc/results"), lambda folder: None),
     ):
         pass

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -12,13 +13,17 @@ from stages import resolve
 from stages.common.files import InputError
 from stages.common.yaml_reader import safe_load
 from stages.methods import METHODS, build
+from stages.profile.effective_protocol import effective_protocol
 from stages.profile.params import load
 from stages.profile.resolution import plans, report_plan
 from stages.profile.sections.published import PublishedRow
+from stages.protocols.record import load_protocols
 from stages.published.table import load_published
 from stages.reporting.tables.comparison import stands_for
-from stages.tools.estimate import Assumptions, gpu_hours, main, parameters_of, table, work
-from stages.verdicts import PublishedMethod
+from stages.reporting.tables.scores import powers
+from stages.tools.estimate import Assumptions, disk, gpu_hours, main, parameters_of, table, work
+from stages.tools.foreseen_verdicts import foreseen, foreseen_verdicts
+from stages.verdicts import PublishedMethod, compare
 from tests.project import ROOT, copy_project
 
 PAPERS = ["steer-qwen2.5-math-7b", "par-qwen2.5-math-7b", "flexible-qwen2.5-math-7b"]
@@ -46,12 +51,16 @@ def test_dvc_plans_every_run(name, tmp_path, monkeypatch):
     for path in {Path(dependency.def_path) for stage in stages for dependency in stage.deps}:
         of_a_stage = any(path.is_relative_to(out) or out.is_relative_to(path) for out in made)
         assert path.exists() or (of_a_stage and "plan" not in path.parts), path
-    commands = {re.sub(r"^\.venv/(train|eval)/bin/python -m stages\.", "", stage.cmd) for stage in stages}
+    commands = {re.sub(r"^(locks/python cuda|\.venv/eval/bin/python) -m stages\.", "", stage.cmd) for stage in stages}
     runs = {(method, str(seed)) for method in params.methods for seed in params.seeds}
     assert {tuple(c.split()[2:]) for c in commands if c.startswith("train ")} == runs
     for stage in ("sample", "grade"):
         asked = {c.split()[2] for c in commands if c.startswith(f"{stage} ")}
-        assert asked == {"base", *(f"{method}-{seed}" for method, seed in runs)}
+        trained = {f"{method}-{seed}" for method, seed in runs}
+        assert asked == {"base", *trained, *(f"{run}.{rule}" for run in trained for rule in params.checkpoints)}
+    for stage in ("sample_checkpoints", "choose"):
+        asked = {tuple(c.split()[2:]) for c in commands if c.startswith(f"{stage} ")}
+        assert asked == {(rule, f"{method}-{seed}") for rule in params.checkpoints for method, seed in runs}
     assert {f"{stage} {name}" for stage in ("resolve", "prepare", "model", "report")} <= commands
 
 
@@ -163,7 +172,7 @@ def test_hours_of_round_numbers():
 
 def test_every_method_can_be_planned():
     needed = {"hicra": {"phrases": [" so"]}, "outcome_ucb": {"coefficient": 0.1}, "outcome_batch": {"coefficient": 0.1}}
-    needed |= {"aent": {"entropy_low": 0.1, "entropy_high": 0.3}, "nsr_rescue": {"noise": 0.2}}
+    needed |= {"aent": {"entropy_low": 0.1, "entropy_high": 0.3}, "nsr_rescue": {"noise": 0.2}, "passk_adv": {"k": 4}}
     needed["sent"] = {"entropy_threshold": 0.2, "covariance_threshold": 1, "coefficient_low": 0, "coefficient_high": 0}
     params = of_profile("steer-qwen2.5-math-7b", methods=list(METHODS), method_settings=needed)
     found = table(params, Assumptions(7e9))
@@ -188,10 +197,20 @@ def test_what_is_printed(capsys):
     main([str(ROOT / "profiles/steer-qwen2.5-math-7b.yaml"), "--peak", "1000"])
     shown = capsys.readouterr().out
     assert "33 runs of 200 steps" in shown and "peak = 1000 TFLOP/s" in shown and "An estimate" in shown
-    assert "224.0 GB a run" in shown and "steer_released (steer)" in shown
+    assert "224.0 GB of checkpoints" in shown and "steer_released (steer)" in shown
+    assert "18,480.0 GB of weights" in shown  # 33 runs, 20 checkpoints a run, 28 GB each
     main([str(ROOT / "profiles/smoke.yaml")])
     shown = capsys.readouterr().out
     assert "5 runs of 18 steps" in shown and "GPU hours: none" in shown
+
+
+def test_disk_of_round_numbers():
+    """A thousand million parameters: two checkpoints of 16 GB, of one run or of all that share a session; 4 GB of weights."""
+    params = of_profile(PAPERS[2])
+    runs = len(params.methods) * len(params.seeds)
+    shared = params.model_copy(update={"backend": params.backend.model_copy(update={"share_session": True})})
+    assert disk(params, 1e9) == (32, 4 * runs) and disk(shared, 1e9) == (32 * runs, 4 * runs)
+    assert disk(params, 1e9).total == 32 + 3 * 4 * runs
 
 
 @pytest.mark.parametrize(
@@ -200,3 +219,104 @@ def test_what_is_printed(capsys):
 def test_wrong_options(wrong):
     with pytest.raises(InputError, match=re.escape(wrong[0])):
         main(wrong if len(wrong) == 1 else [str(ROOT / "profiles/smoke.yaml"), *wrong])
+
+
+# Published numbers that a profile can get a verdict on -------------------------------------------------------------
+
+
+def verdicts_of(name: str, checkpoints: bool = True, **changes: object) -> pd.DataFrame:
+    """What is foreseen for a profile, with or without its rules for checkpoints, whose effective protocol has `changes`."""
+    params = of_profile(name) if checkpoints else of_profile(name, checkpoints={})
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    return foreseen(params, protocol.model_copy(update=changes))
+
+
+@pytest.mark.parametrize(
+    "name, rule, place", [(PAPERS[0], "best on aime24", "Table 3"), (PAPERS[1], "best on aime25", "Table 2")]
+)
+def test_the_papers_own_checkpoint_rule_lets_its_main_table_be_judged(name, rule, place):
+    """Under the last checkpoint nothing trained can be; under the paper's rule gains can, whatever the grader is."""
+    paper = of_profile(name).published.recipe_of
+    assert rule in of_profile(name).checkpoints.values()
+    last, replayed = (verdicts_of(name, checkpoints) for checkpoints in (False, True))
+    main = [
+        found[(found["paper"] == paper) & (found["table"] == place) & ~found["fixed"]] for found in (last, replayed)
+    ]
+    assert not main[0]["comparable"].any()
+    assert main[0]["forbidding"].str.contains(f"checkpoint is last here, {rule} there").any()
+    gains = main[1][main[1]["quantity"].str.startswith("gain") & main[1]["comparable"]]
+    assert len(gains) and (gains["quantity"] == "gain over grpo, average over benchmarks").any()
+    assert ((gains["margin"] > 0) & (gains["margin"] <= 7)).any()
+
+
+def test_steers_scores_need_its_grader_and_its_base_model_no_checkpoint():
+    steer = {"table": "Table 3", "paper": "steer"}
+    graders = dict.fromkeys(["aime24", "aime25", "amc23_40", "math500", "minerva_math", "olympiadbench_675"])
+    with_grader = verdicts_of(PAPERS[0], checkpoints=False, graders=dict.fromkeys(graders, "steer_box_or_qwen_math"))
+    rows = with_grader[(with_grader["paper"] == steer["paper"]) & (with_grader["table"] == steer["table"])]
+    assert rows.loc[rows["fixed"], "comparable"].all() and rows["fixed"].sum() == 7
+    assert not rows.loc[~rows["fixed"], "comparable"].any()
+
+
+def test_what_flexible_presumes_gets_no_verdict():
+    found = verdicts_of(PAPERS[2])
+    own = found[found["paper"] == "flexible"]
+    assert len(own) and own["forbidding"].str.contains("lets presume: model, metric").all()
+
+
+def test_the_counts_that_are_printed_are_those_of_the_table(capsys):
+    main([str(ROOT / f"profiles/{PAPERS[1]}.yaml")])
+    shown = capsys.readouterr().out
+    found = verdicts_of(PAPERS[1])
+    assert f"that a model here stands for: {len(found)}; a verdict on {int(found['comparable'].sum())}: " in shown
+    assert "what 3 seeds resolve" in shown
+    assert "sd over seeds" in shown and "measured" in shown
+
+
+def test_fewer_seeds_and_no_setting_say_so():
+    params = of_profile(PAPERS[1], seeds=[1])
+    lines = "\n".join(foreseen_verdicts(params))
+    assert "need 3 training seeds, of which the profile has 1" in lines and "0 gains over GRPO, 0 scores" in lines
+    assert "one training seed shows no variance of training" in lines
+    assert foreseen_verdicts(of_profile("smoke")) == ["published numbers: none, the profile names no published setting"]
+
+
+def test_measured_variances_take_the_place_of_assumed_ones(tmp_path):
+    params = of_profile(PAPERS[1])
+    place = tmp_path / params.profile / "report" / "tables"
+    place.mkdir(parents=True)
+    (place / "resolution.csv").write_text("benchmark,sd_score\naverage of benchmarks,0.5\n")
+    lines = "\n".join(foreseen_verdicts(params, tmp_path))
+    assert re.search(r"average of benchmarks \| 0.5, measured", lines) and re.search(r"aime24 +\| 2.5, assumed", lines)
+
+
+@pytest.mark.parametrize("checkpoints, trained", [({}, False), ({"paper": "best on aime24"}, True)])
+def test_what_is_foreseen_is_what_scores_of_every_declared_run_get(checkpoints, trained):
+    """Synthetic scores of STEER's profile, three seeds: what can be judged is, and nothing else."""
+    params = of_profile(PAPERS[0], checkpoints=checkpoints)
+    protocol = effective_protocol(params.evaluation, params.data.prompt, 3)
+    found, rng = foreseen(params, protocol), np.random.default_rng(0)
+    runs = [("base", pd.NA), *((name, seed) for name in params.methods for seed in params.seeds)]
+    scores = pd.DataFrame(
+        [
+            (run, seed, benchmark, metric, j, float(rng.uniform(20, 60)), 1.0)
+            for run, seed in runs
+            for benchmark, k in protocol.samples.items()
+            for metric, j in [("avg", k), *(("pass", j) for j in powers(k))]
+        ],
+        columns=["method", "seed", "benchmark", "metric", "k", "value", "error"],
+    )
+    setting = (params.published.model, params.published.train_data)
+    result = compare(
+        scores,
+        load_published(),
+        *setting,
+        protocol,
+        load_protocols(),
+        stands_for(report_plan(params)),
+        "steer",
+        chosen=dict.fromkeys(checkpoints.values(), scores),
+    )
+    judged = result[result["kind"] != "not comparable"]
+    assert len(result) == len(found) and len(judged) == found["comparable"].sum()
+    assert judged["p"].notna().all() and (judged["family"] != "fixed models").any() == trained

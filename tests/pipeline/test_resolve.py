@@ -13,7 +13,7 @@ from stages.profile.resolution import plans
 from tests.forks import changed, forks, plans_of
 from tests.project import ROOT, copy_project, edited, run
 
-STAGES = ("prepare", "model", "train", "sample", "report")
+STAGES = ("prepare", "model", "train", "sample", "sample_checkpoints", "choose", "report")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,9 @@ def test_training_covers_what_ray_and_verl_load_by_name():
         "stages/backend/agent_loops.yaml",
         "stages/backend/agent_loop.py",
     } <= files
-    assert "stages/methods/par.py" not in files and not any(name.startswith("stages/graders") for name in files)
+    assert "stages/methods/par.py" not in files
+    graders = {Path(name).stem for name in files if name.startswith("stages/graders/")}
+    assert graders == {"__init__", "base", "by_value", "dapo", "exact_box", "steer"}  # what a reward can be
     plan = plans(load(ROOT / "params.yaml"))["train/steer-1"]
     assert plan.code == fingerprint(["stages.train", "stages.methods.steer"])
 
@@ -136,7 +138,7 @@ finally:
 
 def test_every_file_of_the_project_that_a_stage_opens_is_in_its_fingerprint(project, processes):
     """What Python really opens while stages run, against what was found by reading their code."""
-    for stage in ("resolve", "prepare", "model", "subset"):
+    for stage in ("resolve", "model", "prepare", "subset"):
         status, text = processes.run(OPENED, str(project), f"stages.{stage}", "smoke")
         assert status == 0, text
         if stage == "resolve":
@@ -167,7 +169,7 @@ def _check_a_released_model(project: Path, before: dict, after: dict) -> None:
         released = project / "results/smoke/models/theirs-1.5b" / name
         assert released.read_bytes() == (project / "stand_in" / name).read_bytes()
     dry = run(project, "dvc", "repro", "--dry", stages[1])
-    assert re.findall("> (.*)", dry.stdout) == [".venv/train/bin/python -m stages.sample smoke theirs-1.5b"], dry.stderr
+    assert re.findall("> (.*)", dry.stdout) == ["locks/python cpu -m stages.sample smoke theirs-1.5b"], dry.stderr
 
 
 def test_every_stage_depends_on_its_own_plan():
@@ -175,7 +177,8 @@ def test_every_stage_depends_on_its_own_plan():
     for name, stage in pipeline.items():
         if name != "resolve":
             own = {"train": "train/${item.method}-${item.seed}", "released": "models/${item.name}"}
-            plan = f"plan/{own.get(name) or name.removesuffix('_base').removesuffix('_released')}.json"
+            own |= {stage: f"{stage}/${{item.rule}}" for stage in ("sample_checkpoints", "choose")}
+            plan = f"plan/{own.get(name) or re.sub('_(base|released|chosen)$', '', name)}.json"
             assert f"results/${{item.profile}}/{plan}" in stage["deps"]
             assert "params" not in stage
 

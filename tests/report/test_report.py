@@ -10,7 +10,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_rel
+from scipy.stats import norm, t, ttest_rel
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
 from stages.artifacts.manifest import to_json
 from stages.common.files import read_json, read_jsonl, write_json, write_jsonl
@@ -62,37 +64,77 @@ def test_scores_and_intervals_of_one_seed(plain):
             assert float(found[run, "pass", k]["value"]) == pytest.approx(expected)
             assert 0 <= float(found[run, "pass", k]["low"]) <= expected <= float(found[run, "pass", k]["high"]) <= 1
     gain = next(row for row in rows_of(plain / "tables" / "gains.csv") if row["benchmark"] == "lab_sum")
-    (ours, ours_error), (reference, reference_error) = average_and_error(2), average_and_error(1)
-    assert float(gain["value"]) == pytest.approx(ours - reference)
-    reach = 1.959964 * math.hypot(ours_error, reference_error)
-    assert float(gain["high"]) == pytest.approx(ours - reference + reach, abs=1e-6)
+    assert (gain["interval"], gain["seeds"]) == ("paired samples", "1")
+    pairs = np.subtract(*(np.arange(K) < right(PROBLEMS, K, number)[:, None] for number in (2, 1)), dtype=float)
+    error = math.sqrt(pairs.var(axis=1, ddof=1).sum() / K) / PROBLEMS
+    assert float(gain["value"]) == pytest.approx(pairs.mean())
+    assert float(gain["high"]) == pytest.approx(pairs.mean() + 1.959964 * error, abs=1e-6)
+    assert float(gain["p"]) == pytest.approx(2 * norm.sf(abs(pairs.mean()) / error))
+    assert "paired by seed" not in text_of(plain) and "“paired samples”: the sampling noise" in text_of(plain)
 
 
-def test_several_seeds_give_an_interval_with_pooled_variance(tmp_path):
+def test_several_seeds_give_each_method_its_own_interval(tmp_path):
     write_results(tmp_path, seeds=(1, 2, 3))
     folder = report(tmp_path)
     rows = rows_of(folder / "tables" / "scores_by_method.csv")
     found = {row["method"]: row for row in rows if row["metric"] == "avg"}
     means = np.array([average_and_error(number)[0] for number in range(1, 7)]).reshape(2, 3)  # grpo, par
-    half = t.ppf(0.975, 4) * math.sqrt(means.var(axis=1, ddof=1).mean() / 3)
     for method, seeds in zip(("grpo", "par"), means, strict=True):
+        half = t.ppf(0.975, 2) * seeds.std(ddof=1) / math.sqrt(3)
         assert float(found[method]["value"]) == pytest.approx(seeds.mean())
         assert float(found[method]["low"]) == pytest.approx(seeds.mean() - half)
-        assert (found[method]["interval"], found[method]["seeds"]) == ("pooled seeds", "3")
+        assert (found[method]["interval"], found[method]["seeds"]) == ("seeds", "3")
     assert (found["base"]["interval"], found["base"]["seeds"]) == ("one model", "1")
-    paired = ttest_rel(means[1], means[0]).confidence_interval()  # of two methods the pooled variance is the pairs' own
+    test = ttest_rel(means[1], means[0])
+    paired = test.confidence_interval()
     for row in rows_of(folder / "tables" / "gains.csv"):
         assert (float(row["low"]), float(row["high"])) == pytest.approx((paired.low, paired.high))
+        assert float(row["p"]) == pytest.approx(test.pvalue) == pytest.approx(float(row["p_holm"]))  # one gain a family
     text = text_of(folder)
-    assert "“pooled seeds”: mean ± t·sd/√3" in text and "| grpo | pooled seeds | " in text
+    assert "“seeds”: mean ± t·sd/√3" in text and "| grpo | seeds | " in text and "paired samples" not in text
 
 
-def test_one_method_has_no_other_to_pool_with(tmp_path):
-    write_results(tmp_path, methods=("par",), seeds=(1, 2, 3))
-    row = next(r for r in rows_of(report(tmp_path) / "tables" / "averages.csv") if r["method"] == "par")
-    means = [average_and_error(number)[0] for number in (1, 2, 3)]
-    half = t.ppf(0.975, 2) * np.std(means, ddof=1) / math.sqrt(3)
-    assert (float(row["high"]), row["interval"]) == (pytest.approx(np.mean(means) + half), "seeds")
+def test_gains_are_found_and_withdrawn_in_families(tmp_path):
+    """Five methods, of which one is far ahead and four are where chance puts them."""
+    methods = ("grpo", "far", *(f"m_{i}" for i in range(4)))
+    noise = np.random.default_rng(3).normal(0, 0.01, size=(len(methods), 3))
+
+    def share(run: str, benchmark: str) -> float:
+        if run == "base":
+            return 0.3
+        method, _, seed = run.rpartition("-")
+        return float(np.clip(0.4 + 0.3 * (method == "far") + noise[methods.index(method), int(seed) - 1], 0, 1))
+
+    write_results(tmp_path, methods=methods, seeds=(1, 2, 3), benchmarks={"lab_sum": 500}, share=share)
+    folder = report(tmp_path)
+    rows = [row for row in rows_of(folder / "tables" / "gains.csv") if row["benchmark"] == "average of benchmarks"]
+    ps = [float(row["p"]) for row in rows]
+    assert [float(row["p_holm"]) for row in rows] == pytest.approx(list(multipletests(ps, method="holm")[1]))
+    alone, after = sum(p < 0.05 for p in ps), sum(float(row["p_holm"]) < 0.05 for row in rows)
+    text = text_of(folder)
+    assert (
+        f"Of {2 * len(ps)} with an interval {2 * alone} exclude zero each by itself; {2 * after} do after Holm's"
+        in text
+    )
+    assert ("Withdrawn by the correction" in text) == (alone > after)
+    assert f"{'single benchmarks: far on' if after else 'single benchmarks.'}" in text
+
+
+def test_what_the_seeds_resolve_stands_beside_the_scores(tmp_path):
+    write_results(tmp_path, seeds=(1, 2, 3))
+    folder = report(tmp_path)
+    row = rows_of(folder / "tables" / "resolution.csv")[0]
+    means = 100 * np.array([average_and_error(number)[0] for number in range(1, 7)]).reshape(2, 3)
+    sd = (means[1] - means[0]).std(ddof=1)
+    assert float(row["sd_gain"]) == pytest.approx(sd)
+    least = float(row["least_gain"])
+    assert TTestPower().power(least / sd, 3, 0.05) == pytest.approx(0.8, abs=1e-3)
+    assert f"What 3 seeds can resolve: a true gain over GRPO of {least:.1f} points" in text_of(folder)
+
+
+def test_one_seed_resolves_no_difference_between_methods(plain):
+    assert rows_of(plain / "tables" / "resolution.csv") == []
+    assert "One training seed shows no variance of training, so it resolves no difference" in text_of(plain)
 
 
 def test_report_says_what_ran(tmp_path):

@@ -1,5 +1,6 @@
 """Results that are not whole, or not of one protocol, give one sentence that names them, and no report."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def record(file: str, *keys: str, value: object = None) -> Break:
         part.pop(keys[-1]) if value is None else part.update({keys[-1]: value})
         (folder / file).unlink()
         if isinstance(value, float) and np.isnan(value):
-            (folder / file).write_text(str(content).replace("'", '"').replace("nan", "NaN"))
+            (folder / file).write_text(json.dumps(content))
         else:
             write_json(folder / file, content)
 
@@ -92,6 +93,7 @@ CASES = {
         "line 3 is not whole JSON .holds NaN, which is no number.: .*run stage train for par-1",
     ),
     "NaN in scores": (record(SCORES, "lab_sum", "avg_at_k", value=float("nan")), "lab_sum.avg_at_k: .*finite"),
+    "torn scores": (lambda folder: (folder / SCORES).write_text('{"lab_sum"'), "scores.json is not whole JSON"),
     "missing rows": (grades(lambda table: table.slice(1)), "are not k = 4 each"),
     "duplicated rows": (
         grades(lambda table: pyarrow.concat_tables([table.slice(1), table.slice(5, 1)])),

@@ -128,6 +128,8 @@ def test_samples_open_and_filter(tab, page, size):
     first = "document.querySelectorAll('.problems details')[1].querySelector('article')"
     assert "right" in tab.evaluate(f"{first}.querySelector('.grade').textContent")  # problem 1 has one right sample
     assert "answer read: 1" in tab.evaluate(f"{first}.textContent")
+    # on its own, so that what a model wrote cannot reorder the rest of the line
+    assert tab.evaluate(f"{first}.querySelector('.grade bdi').textContent") == "1"
     assert tab.evaluate(f"{first}.querySelector('pre').textContent") == "step 1 </script><b>0</b>"
     choose(tab, "filter", "wrong")
     tab.wait("document.querySelector('#browser .status').textContent.startsWith('48 of 60 problems with wrong')")

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from stages.statistics import avg_at_k, one_model_interval, pass_at_k, pool_gains, pool_seeds, seed_interval
+from stages.statistics import (
+    avg_at_k,
+    greatest_sampling_error,
+    one_model_interval,
+    paired_interval,
+    pass_at_k,
+    pool_gains,
+    pool_seeds,
+    seed_interval,
+)
 
 SIMULATIONS = 4000  # the standard error of a coverage of 0.95 is 0.0034
 
@@ -94,14 +103,11 @@ def test_pooled_variances_are_those_of_the_linear_models():
 
 
 def test_intervals_of_seeds_and_of_paired_gains_are_students():
-    scores, frame = layout()
+    scores, _ = layout()
     interval = seed_interval(scores[0])
     assert (interval.low, interval.high) == pytest.approx(tuple(stats.ttest_1samp(scores[0], 0).confidence_interval()))
     gain = seed_interval(scores[1] - scores[0])
     assert (gain.low, gain.high) == pytest.approx(tuple(stats.ttest_rel(scores[1], scores[0]).confidence_interval()))
-    two_way = smf.ols("y ~ C(m) + C(s)", frame).fit()
-    pooled = seed_interval(scores[1] - scores[0], pool_gains(scores))
-    assert (pooled.low, pooled.high) == pytest.approx(tuple(two_way.conf_int().loc["C(m)[T.1]"]))
 
 
 def simulated_runs(rng, seeds, seed_effect, runs=SIMULATIONS, problems=30, k=32):
@@ -124,19 +130,38 @@ def test_seed_interval_covers_where_a_binomial_one_does_not():
     assert coverage(share - reach, share + reach, truth) < 0.80
 
 
-def test_pooled_intervals_cover():
-    """Six methods, three seeds, in points; a seed moves all methods (sd 2), and each run by itself (sd 2.5)."""
-    rng = np.random.default_rng(3)
-    level = np.arange(20.0, 50.0, 5.0)[:, None]
-    hits = np.zeros(2)
-    for _ in range(SIMULATIONS):
-        own = level + rng.normal(0, 2.5, size=(6, 3))
-        interval = seed_interval(own[2], pool_seeds(own))
-        hits[0] += interval.low <= 30 <= interval.high
-        scores = own + rng.normal(0, 2, size=3)
-        gain = seed_interval(scores[4] - scores[0], pool_gains(scores))
-        hits[1] += gain.low <= 20 <= gain.high
-    assert all(0.93 <= share <= 0.97 for share in hits / SIMULATIONS)
+def test_pairing_by_sample_covers_and_is_as_narrow_as_the_texts_are_alike():
+    """Two models of one rate a problem; `same` of the samples are the same text. The truth is that they do not differ."""
+    rng = np.random.default_rng(7)
+    rates = rng.uniform(size=(30, 1))
+    for same in (0.0, 0.9):
+        hits, widths, alone = 0, [], []
+        for _ in range(1000):
+            ours, other = rng.random((2, 30, 32)) < rates
+            theirs = np.where(rng.random((30, 32)) < same, ours, other)
+            interval = paired_interval(ours, theirs)
+            hits += interval.low <= 0 <= interval.high
+            widths.append(interval.standard_error)
+            alone.append(np.hypot(*(one_model_interval(each).standard_error for each in (ours, theirs))))
+        assert 0.93 < hits / 1000 < 0.97
+        assert np.mean(widths) / np.mean(alone) == pytest.approx(np.sqrt(1 - same), abs=0.02)
+
+
+def test_pairs_by_hand():
+    # differences (0, 0, 1, 1) and (0, 0, 0, 0): variances 1/3 and 0, SE^2 = (1/3) / 4 / 4
+    interval = paired_interval([[1, 0, 1, 1], [1, 1, 0, 0]], [[1, 0, 0, 0], [1, 1, 0, 0]])
+    assert interval.standard_error == pytest.approx(np.sqrt(1 / 3 / 4) / 2)
+    assert (interval.low + interval.high) / 2 == pytest.approx(0.25)
+    assert paired_interval([[1], [0]], [[0], [0]]) is None
+    with pytest.raises(ValueError):
+        paired_interval([[1, 0]], [[1, 0, 1]])
+
+
+@given(tables.filter(lambda table: len(table[0]) > 1))
+def test_one_sample_a_problem_varies_by_no_more_than_is_said(table):
+    k, problems = len(table[0]), len(table)
+    of_one = np.sqrt(sum(np.mean(row) * (1 - np.mean(row)) for row in table)) / problems  # the shares taken as true
+    assert of_one <= greatest_sampling_error(avg_at_k(table), problems) + 1e-12 and k > 1
 
 
 @pytest.mark.parametrize(

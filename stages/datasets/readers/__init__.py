@@ -1,7 +1,7 @@
 r"""What the rows of each source file mean.
 
 A reader turns one row into `{"problem", "answer"}` and, where the source has them, `"id"` (an integer, or a string that
-is taken as it is), `"level"`, the keys of a code problem, and
+is taken as it is), `"level"`, the keys of a code problem, IF-Eval's instructions, and
 
 - `"mended"`: what the reader repaired;
 - `"released"`: the text as it stands in the file, where `problem` is only a part of it;
@@ -36,6 +36,7 @@ READERS: dict[str, Callable[[Row], Row]] = {
         evaluation.amc,
         evaluation.minerva,
         evaluation.olympiad,
+        evaluation.ifeval,
         evaluation.steer_bare,
         evaluation.steer_wrapped,
         code.humaneval,

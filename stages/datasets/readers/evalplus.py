@@ -65,8 +65,8 @@ RULES = {
         "    if found == sum(abs(int(a) - int(b)) for a, b in zip(*digits)): return True"
     ),
 }  # fmt: skip
-# What an input must be like where some make the data set's own solution return more than the sandbox lets pass (4 MB)
-# or run for tens of seconds in all. EvalPlus has such a reduction too, its sets without extreme inputs.
+# What an input must be like where some make the data set's own solution return lists of a million items, or run for tens of
+# seconds in all. EvalPlus has such a reduction too, its sets without extreme inputs.
 SMALL_ENOUGH: dict[str, Callable[[Any], bool]] = {
     "HumanEval/15": lambda arguments: arguments[0] <= 100_000,
     "HumanEval/100": lambda arguments: arguments[0] <= 100_000,

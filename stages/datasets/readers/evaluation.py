@@ -1,4 +1,4 @@
-r"""Readers of evaluation sets with short answers; the package says what they return."""
+r"""Readers of evaluation sets with short answers, and of IF-Eval; the package says what they return."""
 
 import re
 
@@ -57,3 +57,18 @@ def steer_bare(row: Row) -> Row:
 def steer_wrapped(row: Row) -> Row:
     """STEER's AIME and AMC files; their column raw_problem begins in the middle of the prompt."""
     return {**steer_bare(row), "problem": unwrap(row["prompt"][0]["content"], DAPO_PROMPT)}
+
+
+def ifeval(row: Row) -> Row:
+    """A line has `instructions`, each with its name and arguments. What is called its answer are their names."""
+    names, arguments = row["instruction_id_list"], row["kwargs"]
+    instructions = [
+        {"name": name, "arguments": {key: value for key, value in given.items() if value is not None}}
+        for name, given in zip(names, arguments, strict=True)
+    ]
+    return {
+        "id": f"IFEval/{row['key']}",
+        "problem": row["prompt"],
+        "answer": ", ".join(names),
+        "instructions": instructions,
+    }

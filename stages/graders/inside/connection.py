@@ -1,4 +1,4 @@
-"""A worker as its supervisor sees it: a process, a socket, a deadline, and no trust."""
+"""A worker as its supervisor sees it: a process tree, a socket, a deadline, and no trust."""
 
 import contextlib
 import json
@@ -6,17 +6,18 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tree import Tree, end_all_others
 from values import decode, encode
 from worker import EXITS, OF_A_THREAD
 
 SCRATCH = ("/tmp", "/dev/shm")  # where a solution may write, if it may anywhere
+LOOK_SECONDS = 0.1  # from one look at what was written there to the next
 
 
 class Failed(Exception):
@@ -39,15 +40,18 @@ class Worker:
 
     def __init__(self, limits: dict[str, int], piped: bool) -> None:
         self.limits = limits
+        self.next_look = 0.0
         self.limit_of_a_thread = ""  # that ended a thread of the program while the rest of it went on
         self.socket, theirs = socket.socketpair()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        given, self.sink = os.pipe() if piped else (nothing, -1)
+        self.source, written = os.pipe() if piped else (-1, nothing)
         with theirs:
             program = [str(Path(__file__).with_name("worker.py")), json.dumps(limits), str(theirs.fileno())]
-            stream = subprocess.PIPE if piped else subprocess.DEVNULL
-            self.process = subprocess.Popen(
-                [sys.executable, *sys.orig_argv[1 : -len(sys.argv)], *program],
-                pass_fds=[theirs.fileno()], stdin=stream, stdout=stream, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            command = [sys.executable, *sys.orig_argv[1 : -len(sys.argv)], *program]
+            self.tree = Tree(command, (given, written, nothing), theirs.fileno())
+        for descriptor in {given, written, nothing}:
+            os.close(descriptor)
         self.buffer, self.deadline = bytearray(), time.monotonic() + limits["start_seconds"]
         self.receive()  # the interpreter is up: only from here does the solution's own time run
         self.allow_more_time()
@@ -68,9 +72,8 @@ class Worker:
 
     def receive(self) -> Any:
         while not self.buffer.endswith(b"\n"):  # it answers once an order
-            left = self.deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
-                raise TooSlow
+            if not self.select([self.socket], [])[0]:
+                continue
             try:
                 part = self.socket.recv(1 << 16)
             except ConnectionResetError:
@@ -96,67 +99,73 @@ class Worker:
 
     def converse(self, text: bytes) -> str:
         """What the program writes to standard output when it is given `text` on standard input."""
-        assert self.process.stdin and self.process.stdout
         given: bytes | None = text
-        sink, source, output = self.process.stdin.fileno(), self.process.stdout.fileno(), bytearray()
-        os.set_blocking(sink, False)
+        output = bytearray()
+        os.set_blocking(self.sink, False)
         while True:
-            left = max(0.0, self.deadline - time.monotonic())
-            readable, writable, _ = select.select([source], [] if given is None else [sink], [], min(left, 0.5))
+            readable, writable = self.select([self.source], [] if given is None else [self.sink])
             if not readable and not writable:
-                if self.process.poll():  # it failed, though a process that it started keeps its output open
+                ended = self.tree.wait(0)
+                if ended and ended[0]:  # it failed, though a process that it started keeps its output open
                     break
-                if left == 0:
-                    raise TooSlow
             if writable and given is not None:
                 try:
-                    given = given[os.write(sink, given[: 1 << 16]) :] or None
+                    given = given[os.write(self.sink, given[: 1 << 16]) :] or None
                 except BrokenPipeError:  # a program need not read all its input
                     given = None
                 if given is None:
-                    self.process.stdin.close()
+                    os.close(self.sink)
+                    self.sink = -1
             if readable:
-                part = os.read(source, 1 << 16)
+                part = os.read(self.source, 1 << 16)
                 output += part
                 if len(output) > self.limits["output_bytes"]:
                     raise Failed("output too large", "output")
                 if not part:
                     break
-        status = self.ended()
+        status, _ = self.ended()
         self.limit_of_a_thread = EXITS.get(status - OF_A_THREAD, "")
         if status != 0 and not self.limit_of_a_thread:
             self.fail_as_ended()
         return output.decode(errors="replace")
 
-    def ended(self) -> int:
-        """The exit status, negative for a signal; TooSlow if the process closed its streams and stays."""
-        try:
-            return self.process.wait(max(0.01, self.deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise TooSlow from None
+    def select(self, sources: list[Any], sinks: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What can be read and written, after `LOOK_SECONDS` at most. TooSlow beyond the deadline, whatever is going on."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TooSlow
+        ready = select.select(sources, sinks, [], min(left, LOOK_SECONDS))[:2]
+        if self.limits["scratch_bytes"] and time.monotonic() > self.next_look:
+            self.next_look = time.monotonic() + LOOK_SECONDS
+            if any(map(self.holds_too_many, SCRATCH)):
+                raise Failed("too many files", "files")
+        return ready
+
+    def holds_too_many(self, folder: str) -> bool:
+        """A folder in memory bounds what its files hold, and not how many there are."""
+        found = os.statvfs(folder)
+        return found.f_files - found.f_ffree > self.limits["scratch_files"]
+
+    def ended(self) -> tuple[int, float]:
+        """The exit status and the processor time; TooSlow if the process closed its streams and stays."""
+        ended = self.tree.wait(max(0.01, self.deadline - time.monotonic()))
+        if ended is None:
+            raise TooSlow
+        return ended
 
     def fail_as_ended(self) -> NoReturn:
-        status = self.ended()
-        if status == -signal.SIGXCPU:  # its processor time was used up
+        status, seconds = self.ended()
+        # its processor time was used up: the kernel kills where no warning was left
+        if status == -signal.SIGXCPU or (status == -signal.SIGKILL and seconds >= self.limits["seconds"]):
             raise TooSlow
         raise Failed("ended early", EXITS.get(status, ""))
 
     def close(self) -> None:
-        for stream in (self.process.stdin, self.process.stdout, self.socket):
-            with contextlib.suppress(OSError):  # what was not yet sent
-                if stream:
-                    stream.close()
-
-
-def end_all_others() -> None:
-    """Kills and reaps every other process of the sandbox, of which this one is the first, so also the orphans."""
-    while True:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-        try:
-            os.waitpid(-1, 0)
-        except ChildProcessError:
-            return
+        self.tree.close()
+        self.socket.close()
+        for descriptor in (self.sink, self.source):
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 def empty(folder: str) -> None:
@@ -197,5 +206,4 @@ def worker(limits: dict[str, int], piped: bool = False) -> Iterator[Worker]:
         except OSError as error:
             sys.exit(f"the sandbox cannot be emptied: {error}")  # and so it ends: another takes its place
         if started:
-            started.process.returncode = -signal.SIGKILL  # it is reaped: Popen need not wait for it
             started.close()

@@ -4,7 +4,8 @@ It reads one JSON line a program, runs the program's tests, and answers with JSO
 `running` for each test case, then the result. In tests made of asserts the solution is a function that sends its
 arguments to the worker and gets a plain value back. So a solution can do no more than return values. It sees neither the
 expected ones, nor the token, nor this process's output, and it cannot return an object that claims to equal everything.
-Ending early, by `os._exit(0)` or otherwise, is a failure. After each worker every other process in the sandbox is killed.
+Ending early, by `os._exit(0)` or otherwise, is a failure. Each worker is a process tree of its own (tree.py), out of which
+it reaches no other process; the tree is ended before the next program begins.
 
 Standard library only, and no import from this project: the files of this folder are handed to the sandbox.
 """
@@ -112,7 +113,8 @@ def main() -> None:
     highest = max(limits["supervisor_bytes"], limits["address_bytes"])
     resource.setrlimit(resource.RLIMIT_AS, (limits["supervisor_bytes"], highest))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits["file_bytes"],) * 2)
-    resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"],) * 2)
+    # beside a program's: this process, and for a moment one that starts the program's first
+    resource.setrlimit(resource.RLIMIT_NPROC, (limits["processes"] + 2,) * 2)
     for line in sys.stdin:
         program = json.loads(line)
 

@@ -5,6 +5,7 @@ standard input and output to itself; as a function it is called, one order a cal
 what `python solution.py` shows: no argument, no module of this folder, its own names under the name of its module.
 """
 
+import builtins
 import errno
 import json
 import os
@@ -26,7 +27,10 @@ LIMITED_BY |= dict.fromkeys((errno.EMFILE, errno.EFBIG, errno.ENOSPC), "files")
 
 
 def allow_more_time(seconds: int) -> None:
-    """Processor time of this process from now on; its end is SIGXCPU. What was used before does not count."""
+    """Processor time of this process from now on; its end is SIGXCPU. What was used before does not count.
+
+    A solution may lift this limit up to the hard one; the sandbox's owner, outside, then ends it (use.py).
+    """
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (min(int(time.process_time()) + 1 + seconds, hard), hard))
 
@@ -108,9 +112,10 @@ def forget_this_folder() -> None:
     """A solution that imports a module named like one of ours means another one, and it has no arguments."""
     folder = os.path.dirname(__file__)
     sys.path[:] = [path for path in sys.path if path != folder]
-    for name in ("connection", "supervisor", "values", "worker"):
+    for name in ("connection", "supervisor", "tree", "values", "worker"):
         sys.modules.pop(name, None)
     sys.argv, sys.orig_argv = ["solution.py"], ["python3", "solution.py"]
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)  # which `site` adds, that is not imported here
 
 
 def main() -> None:

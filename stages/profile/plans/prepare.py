@@ -7,7 +7,11 @@ from stages.profile.sections.lab import Lab
 
 
 class PreparePlan(Plan):
-    """`benchmark_sources` and `benchmark_settings` are by benchmark; the latter only of those that have settings."""
+    """`benchmark_sources`, `benchmark_settings` and `benchmark_prompts` are by benchmark; settings only of those that have some.
+
+    `grader_files` are sources whose files graders read as they are. `max_prompt_tokens` and `context_length` are those that
+    models are sampled with.
+    """
 
     training: list[str]
     variant: Literal["as_released", "decontaminated"]
@@ -15,4 +19,8 @@ class PreparePlan(Plan):
     benchmarks: list[str]
     benchmark_sources: dict[str, str]
     benchmark_settings: dict[str, dict[str, Any]]
+    grader_files: list[str] = []
+    benchmark_prompts: dict[str, str]
+    max_prompt_tokens: int
+    context_length: int
     lab: Lab | None

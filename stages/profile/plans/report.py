@@ -16,7 +16,8 @@ from stages.protocols.effective import EffectiveProtocol
 
 class ReportPlan(Plan):
     """`method_of`: name under `methods` -> method. `method_settings`: run -> its complete settings. `benchmarks`: name ->
-    samples a problem. `released`: evaluated models that others trained. `protocol`: the effective one, in which nothing is
+    samples a problem. `released`: evaluated models that others trained. `checkpoints`: name -> rule, of those
+    evaluated beside the last. `protocol`: the effective one, in which nothing is
     unknown; `protocol_overrides`: where it is not the one that the profile names.
     """
 
@@ -30,6 +31,7 @@ class ReportPlan(Plan):
     protocol: EffectiveProtocol
     protocol_overrides: list[Difference]
     released: list[str]
+    checkpoints: dict[str, str] = {}
     train: Train
     backend: Backend
     published: Published | None

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from stages.profile.sections.base import Section
 
@@ -14,7 +14,39 @@ class Backend(Section):
     threads: PositiveInt = Field(1, description="threads the actor computes with; they fix the order of float sums")
     engine_gigabytes: PositiveInt = Field(1, description="cpu: memory for vLLM's KV cache")
     engine_memory_share: float | None = Field(None, gt=0, lt=1, description="cuda: vLLM's gpu_memory_utilization")
+    engine_devices: PositiveInt = Field(
+        1, description="cuda: devices that one copy of the model is split over while it samples (tensor parallel)"
+    )
+    micro_batch_tokens: PositiveInt | None = Field(
+        None,
+        description="tokens a device computes on at once, prompts and responses without padding; none: as many responses "
+        "as train.micro_batch says, padded. A method that depends on micro-batches has train.micro_batch all the same",
+    )
+    offload: bool = Field(
+        False,
+        description="cuda: weights and optimiser states wait in main memory while another phase needs the devices",
+    )
+    deterministic: bool = Field(
+        False,
+        description="cuda: kernels whose results depend neither on the batch nor on the order of additions, which are "
+        "slower (docs/gpu.md)",
+    )
     port: int = Field(0, ge=0, lt=65536, description="of the server that is sampled; 0 takes a free one")
     share_session: bool = Field(
         False, description="train and sample all runs that are due in one process, not each in its own"
     )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Backend":
+        only_on_gpus = ("engine_devices", "offload", "deterministic")
+        given = [name for name in only_on_gpus if getattr(self, name) != type(self).model_fields[name].default]
+        if self.platform == "cpu" and given:
+            raise ValueError(f"{given[0]}: only platform cuda has it; remove it")
+        if self.devices % self.engine_devices:
+            raise ValueError(f"devices ({self.devices}) must be a multiple of engine_devices ({self.engine_devices})")
+        if self.engine_devices > 1 and self.share_session:
+            raise ValueError(
+                "engine_devices: weights that are split over devices cannot be checked when one server is given those of "
+                "several models; set share_session: false, or engine_devices: 1"
+            )
+        return self

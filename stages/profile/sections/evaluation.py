@@ -20,6 +20,9 @@ class Evaluation(Section):
     top_p: float | None = Field(None, gt=0, le=1)
     top_k: int | None = Field(None, ge=-1)
     max_tokens: PositiveInt | None = None
-    grader: str | None = Field(None, description="for all benchmarks that run no code")
+    max_prompt_tokens: PositiveInt | None = Field(
+        None, description="of the longest prompt, with the chat template; none: train.max_prompt_tokens"
+    )
+    grader: str | None = Field(None, description="for all benchmarks with short answers")
     graders: dict[str, str] = Field({}, description="benchmark -> grader")
     also_graded_by: dict[str, list[str]] = Field({}, description="benchmark -> further graders, for comparison")

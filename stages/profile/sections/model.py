@@ -8,6 +8,8 @@ from pydantic import Field, PositiveInt, model_validator
 
 from stages.profile.sections.base import Section
 
+ChatTemplate = Literal["own", "none"]
+
 
 class Model(Section):
     """Where the base model comes from: `lab` (weights shipped or rebuilt), `package`, `hub` or `folder`."""
@@ -15,6 +17,7 @@ class Model(Section):
     source: Literal["lab", "package", "hub", "folder"]
     name: str = Field("", description="hub id, package or folder")
     revision: str = Field("", description="hub commit")
+    chat_template: ChatTemplate = Field("own", description="none: the model is given the prompt alone")
     rebuild: bool = Field(False, description="lab: repeat the warm start instead of taking the shipped weights")
     warm_start_steps: PositiveInt = 5000
     max_position_embeddings: PositiveInt | None = Field(

@@ -1,7 +1,10 @@
 """Section `published`: which published numbers ours are set against."""
 
-from pydantic import Field
+from typing import Annotated
 
+from pydantic import Field, field_validator
+
+from stages.benchmarks import BENCHMARKS
 from stages.profile.sections.base import Section
 
 
@@ -19,3 +22,15 @@ class Published(Section):
     train_data: str
     recipe_of: str | None = Field(None, description="the paper whose training recipe this is, a file of data/published")
     rows: dict[str, PublishedRow] = Field({}, description="what a run stands for, where its name does not say")
+    equivalence_margins: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {},
+        description="benchmark or `average` -> points within which a number is equivalent; else stages/verdicts/margins.py",
+    )
+
+    @field_validator("equivalence_margins")
+    @classmethod
+    def _places(cls, margins: dict[str, float]) -> dict[str, float]:
+        for name in margins:
+            if name not in (*BENCHMARKS, "average"):
+                raise ValueError(f"{name!r} is no benchmark, nor `average`; known are {', '.join(BENCHMARKS)}")
+        return margins

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from stages.profile.sections.base import Section
-from stages.profile.sections.model import check_place
+from stages.profile.sections.model import ChatTemplate, check_place
 
 
 class Released(Section):
@@ -14,6 +14,7 @@ class Released(Section):
     hub: str = ""
     revision: str = Field("", description="hub commit")
     folder: str = ""
+    chat_template: ChatTemplate = Field("own", description="none: the model is given the prompt alone")
 
     @model_validator(mode="after")
     def _one_place(self) -> "Released":

@@ -6,6 +6,10 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from stages.profile.sections.base import Section
 
+Reward = Literal["by_value", "exact_box", "math_dapo", "steer_box"]
+READ_ONLY_A_BOX = ("exact_box", "steer_box")
+COMPARE_TEXT = ("exact_box", "math_dapo", "steer_box")
+
 
 class Optimiser(Section):
     learning_rate: PositiveFloat
@@ -24,6 +28,7 @@ class Train(Section):
     responses_per_prompt: PositiveInt
     updates_per_step: PositiveInt
     micro_batch: PositiveInt = Field(description="responses a device holds at once")
+    reward: Reward = Field(description="the grader that says which responses are right (stages/graders)")
     temperature: PositiveFloat
     max_prompt_tokens: PositiveInt
     max_response_tokens: PositiveInt

@@ -85,7 +85,7 @@
     details.addEventListener("toggle", () => {
       if (details.childElementCount > 1) return;
       details.append(
-        element("p", { className: "problem" }, text), element("p", {}, "Reference answer: ", element("code", {}, answer)),
+        element("p", { className: "problem" }, text), element("p", {}, "Reference answer: ", element("code", {}, element("bdi", {}, answer))),
         ...[...marks].map((mark, repeat) => (test(mark) ? sample(mark, repeat, stored.get(i * index.k + repeat), identity) : "")),
       );
     });
@@ -102,8 +102,8 @@
       return article;
     }
     const [, , text, extracted, tokens, stop, judged] = row;
-    const answer = extracted === null ? "no answer found" : `answer read: ${extracted}`;
-    head.append(` — ${answer}; ${tokens} tokens, ${stop === "length" ? "cut off at the limit" : "ended by itself"}${judged === "graded" ? "" : `; ${judged}`}`);
+    const answer = extracted === null ? ["no answer found"] : ["answer read: ", element("bdi", {}, extracted)];
+    head.append(" — ", ...answer, `; ${tokens} tokens, ${stop === "length" ? "cut off at the limit" : "ended by itself"}${judged === "graded" ? "" : `; ${judged}`}`);
     article.append(element("pre", { tabIndex: 0 }, text));
     return article;
   }

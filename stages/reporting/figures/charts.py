@@ -82,14 +82,21 @@ def row_panel(
     return alt.LayerChart(layer=layers).properties(title=title, height=ROW * len(order))
 
 
-def point_panel(data: str, models: Lines, x: str, y: str, x_title: str, title: str) -> alt.LayerChart:
-    """A point a model, its columns `x` and `y` against each other; the models in colour are named beside their points."""
-    across = alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=False, padding=30), axis=alt.Axis(tickCount=5))
-    up = alt.Y(f"{y}:Q", title=None, scale=alt.Scale(zero=False))
+def point_panel(
+    data: str, models: Lines, x: str, y: str, x_title: str, title: str, *, interval: bool = False
+) -> alt.LayerChart:
+    """A point a model, its columns `x` and `y` against each other; the models in colour are named beside their points.
+
+    Both axes start at zero, so that a small difference looks small. With `interval` a line from `low` to `high` through
+    each point.
+    """
+    across = alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
+    up = alt.Y(f"{y}:Q", title=None, scale=alt.Scale(zero=True))
     base = _chart(data, {}, x, y).encode(x=across, y=up, color=_colour(models, legend=False))
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(tooltip=["method:N", f"{x}:Q", f"{y}:Q"])
     names = base.transform_filter(IN_COLOUR).mark_text(align="left", dx=7, dy=-6, fontSize=11)
-    return alt.LayerChart(layer=[dots, names.encode(text="method:N")]).properties(title=title, height=HEIGHT)
+    spans = [base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=None), y2="high:Q")] if interval else []
+    return alt.LayerChart(layer=[*spans, dots, names.encode(text="method:N")]).properties(title=title, height=HEIGHT)
 
 
 def _chart(data: str, only: Mapping[str, str], *known: str) -> alt.Chart:

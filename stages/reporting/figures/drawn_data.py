@@ -24,7 +24,9 @@ def drawn_data(
         "steps": _steps(results),
         "scores": percent.assign(lowest_value=percent["low"], highest_value=percent["high"]),
         "gains": gains[["method", "benchmark"]].assign(**{name: 100 * gains[name] for name in ends}),
-        "prices": prices[["method", "entropy", "score", "distinct_1_to_5"]].assign(score=100 * prices["score"]),
+        "prices": prices[["method", "entropy", "distinct_1_to_5"]].assign(
+            **{name: 100 * prices[name] for name in ("score", "low", "high")}
+        ),
     }
     if compared is not None:
         found["verdicts"] = _headline(compared.verdicts)

@@ -11,7 +11,7 @@ from stages.reporting.figures.specification import Figure
 from stages.reporting.palette import variable
 from stages.reporting.tables.gains import AVERAGE
 
-VERDICTS = {"reproduced": variable("series-2"), "not reproduced": variable("series-1")}  # others grey
+VERDICTS = {"equivalent": variable("series-2"), "not reproduced": variable("series-1")}  # others grey
 
 
 def score_figure(scores: pd.DataFrame, models: Lines) -> Figure | None:
@@ -50,10 +50,12 @@ def gain_figure(gains: pd.DataFrame, benchmarks: Iterable[str], models: Lines) -
 
 
 def price_figure(prices: pd.DataFrame, models: Lines) -> Figure | None:
-    """Score and diversity against the entropy at the last step; `prices` is the table of that name."""
+    """Score, with its interval, and diversity against the entropy at the last step; `prices` is the table of that name."""
     against = {"score": "average of avg@k, %", "distinct_1_to_5": "diversity: distinct 1- to 5-grams"}
     panels = [
-        point_panel("prices", models, "entropy", column, "entropy at the last step, nats", title)
+        point_panel(
+            "prices", models, "entropy", column, "entropy at the last step, nats", title, interval=column == "score"
+        )
         for column, title in against.items()
         if prices[["entropy", column]].notna().all(axis=1).any()
     ]

@@ -1,10 +1,12 @@
 """The declared runs' files as checked tables. Runs that are not declared are named and never read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from stages.artifacts.choices import Choice, read_choice
 from stages.artifacts.grades import Graded, NotRun, read_grades, read_scores
 from stages.artifacts.manifest import Manifest, read_manifest
 from stages.artifacts.records import SamplingRecord, TrainingRecord
@@ -29,7 +31,8 @@ class Results:
 
     `steps` has a row a run and step: run, method, seed, and the columns of steps.jsonl. `grades` maps (run, benchmark) to
     what graders say, in the order of runs and benchmarks; `not_run` to the reason why they say nothing. `trained` and
-    `sampled` are by run; `data` is the data's manifest. `undeclared` are folders of runs that the profile does not
+    `sampled` are by run; `data` is the data's manifest. `choices` maps (rule, run) to the checkpoint that a rule of the profile's
+    `checkpoints` chose, and `chosen` (rule, run, benchmark) to what graders say of it; `grades` is of the last ones. `undeclared` are folders of runs that the profile does not
     declare, from the root.
     """
 
@@ -41,6 +44,8 @@ class Results:
     trained: dict[str, TrainingRecord]
     sampled: dict[str, SamplingRecord]
     data: Manifest
+    choices: dict[tuple[str, str], Choice]
+    chosen: dict[tuple[str, str, str], Graded]
     undeclared: list[str]
 
     @property
@@ -73,15 +78,21 @@ def load(results: Path, profile: str) -> Results:
             steps += _steps(folder / "train" / run.name, run, plan.train.steps)
             trained[run.name] = TrainingRecord.read(folder / "train" / run.name, "train", run.name)
         sampled[run.name] = SamplingRecord.read(folder / "samples" / run.name, "sample", run.name)
-        graded = folder / "grades" / run.name
-        for benchmark, score in read_scores(graded, plan.benchmarks, run.name).items():
-            if isinstance(score, NotRun):
-                not_run[run.name, benchmark] = score.reason
-            else:
-                table, k = graded / f"{benchmark}.parquet", plan.benchmarks[benchmark]
-                grades[run.name, benchmark] = read_grades(table, score, k, run.name)
+        judged, not_judged = _grades(folder, plan, run.name)
+        grades |= {(run.name, benchmark): graded for benchmark, graded in judged.items()}
+        not_run |= {(run.name, benchmark): reason for benchmark, reason in not_judged.items()}
+    choices: dict[tuple[str, str], Choice] = {}
+    chosen: dict[tuple[str, str, str], Graded] = {}
+    for rule in plan.checkpoints:
+        for run in (run for run in runs if run.seed is not None):
+            name = f"{run.name}.{rule}"
+            choices[rule, run.name] = read_choice(folder / "samples" / name, name)
+            sampled[name] = SamplingRecord.read(folder / "samples" / name, "sample", name)
+            judged, _ = _grades(folder, plan, name)
+            chosen |= {(rule, run.name, benchmark): graded for benchmark, graded in judged.items()}
     _one_protocol(folder, plan.protocol.asked_by, sampled)
-    _one_grading(folder, grades)
+    of_chosen = {(f"{run}.{rule}", benchmark): graded for (rule, run, benchmark), graded in chosen.items()}
+    _one_grading(folder, grades | of_chosen)
     return Results(
         plan=plan,
         runs=runs,
@@ -91,8 +102,22 @@ def load(results: Path, profile: str) -> Results:
         trained=trained,
         sampled=sampled,
         data=read_manifest(folder / "data" / "manifest.json"),
-        undeclared=_undeclared(folder, results.name, {run.name for run in runs}, {*untrained}),
+        choices=choices,
+        chosen=chosen,
+        undeclared=_undeclared(folder, results.name, {run.name for run in runs}, {*untrained}, plan.checkpoints),
     )
+
+
+def _grades(folder: Path, plan: ReportPlan, run: str) -> tuple[dict[str, Graded], dict[str, str]]:
+    """Benchmark -> grades, and benchmark -> reason for those that were not graded."""
+    judged, not_judged, graded = {}, {}, folder / "grades" / run
+    for benchmark, score in read_scores(graded, plan.benchmarks, run).items():
+        if isinstance(score, NotRun):
+            not_judged[benchmark] = score.reason
+        else:
+            table = graded / f"{benchmark}.parquet"
+            judged[benchmark] = read_grades(table, score, plan.benchmarks[benchmark], run)
+    return judged, not_judged
 
 
 def _run(name: str) -> Run:
@@ -135,11 +160,13 @@ def _one_grading(folder: Path, grades: dict[tuple[str, str], Graded]) -> None:
             raise InputError(f"{path}: its alternative graders are not those of {other}: run stage grade for {run}")
 
 
-def _undeclared(folder: Path, root: str, declared: set[str], untrained: set[str]) -> list[str]:
+def _undeclared(folder: Path, root: str, declared: set[str], untrained: set[str], rules: Iterable[str]) -> list[str]:
     found = []
+    trained = declared - untrained
+    chosen = {f"{run}.{rule}" for run in trained for rule in rules}
     for part in ("train", "samples", "grades"):
         present = sorted((folder / part).iterdir()) if (folder / part).is_dir() else []
-        allowed = declared - untrained if part == "train" else declared
+        allowed = trained if part == "train" else declared | chosen
         # a leading dot is the mark of a folder that is being written
         undeclared = [
             path.name for path in present if path.is_dir() and path.name not in allowed and path.name[0] != "."

@@ -7,6 +7,8 @@ import pandas as pd
 from stages.reporting.inputs.results import Results
 from stages.reporting.sections.blocks import Block, Group, Picture, Section, Table, Text
 from stages.reporting.sections.numbers import MISSING, interval, number
+from stages.reporting.sections.resolution import resolved_gains
+from stages.reporting.tables.estimates import LEVEL
 from stages.reporting.tables.gains import AVERAGE, REFERENCE
 
 Gains = dict[tuple[str, str], str]  # (method, benchmark) -> gain over GRPO as printed
@@ -14,7 +16,7 @@ Gains = dict[tuple[str, str], str]  # (method, benchmark) -> gain over GRPO as p
 
 def benefits_section(results: Results, tables: dict[str, pd.DataFrame]) -> Section:
     """`tables`: those of `stages.report.measure`."""
-    blocks: list[Block] = [Text(sentence) for sentence in _kinds(results)]
+    blocks: list[Block] = [Text(sentence) for sentence in _kinds(results, tables["gains"])]
     if len(tables["gains"]):
         blocks.append(
             Picture(
@@ -25,6 +27,8 @@ def benefits_section(results: Results, tables: dict[str, pd.DataFrame]) -> Secti
             )
         )
     blocks.append(_scores(results, tables))
+    if len(results.methods) > 1:
+        blocks += resolved_gains(tables["resolution"], len(results.plan.seeds))
     runs = tables["scores_by_run"]
     if len(runs):
         blocks.append(
@@ -49,24 +53,52 @@ def benefits_section(results: Results, tables: dict[str, pd.DataFrame]) -> Secti
     return Section("scores", "What does it buy", blocks)
 
 
-def _kinds(results: Results) -> list[str]:
-    """Which intervals are printed and what they cover."""
+def _kinds(results: Results, gains: pd.DataFrame) -> list[str]:
+    """Which intervals are printed and what they cover; which gains are beyond chance."""
     seeds = len(results.plan.seeds)
-    alone = "the sampling noise of one trained model on these questions; training variance unknown"
-    gain = (
-        f"Gains over {REFERENCE} are in points of avg@k and paired by seed. An interval that holds zero shows no difference."
-        if REFERENCE in results.methods
-        else f"{REFERENCE} is not among the methods, so there are no gains over it."
+    alone = "“one model”: the sampling noise of one trained model on these questions; training variance unknown"
+    pairs = (
+        "“paired samples”: the sampling noise of the difference of two trained models that were sampled with the same"
+        " seeds; training variance unknown"
     )
-    if seeds == 1:
-        return [f"Scores are percentages. Intervals are 95 % intervals of the kind “one model”: {alone}. {gain}"]
-    kinds = (
-        f"Intervals are 95 % intervals of one of three kinds. “pooled seeds”: mean ± t·sd/√{seeds} over the seeds on the"
-        " same questions, with the variance over seeds pooled over the methods. “seeds”: the same with the method's own"
-        f" variance, where there is nothing to pool with. “one model”: {alone}. An interval without width says that the"
-        " seeds agree, not that the number is certain."
+    over_seeds = (
+        f"“seeds”: mean ± t·sd/√{seeds} over the training seeds on the same questions, with the method's own standard"
+        " deviation. One without width says that the seeds agree, not that the number is certain"
     )
-    return [f"Scores are percentages, means over {seeds} training seeds unless the row says otherwise. {gain}", kinds]
+    kinds = [over_seeds] if seeds > 1 else []
+    kinds += [alone] if "one model" in set(_intervals(results)) else []
+    kinds += [pairs] if "paired samples" in set(gains["interval"]) else []
+    averaged = "" if seeds == 1 else f", means over {seeds} training seeds unless the row says otherwise"
+    texts = [f"Scores are percentages{averaged}. 95 % intervals by their kind. {'. '.join(kinds)}."]
+    if REFERENCE not in results.methods:
+        return [*texts, f"{REFERENCE} is not among the methods, so there are no gains over it."]
+    return [*texts, *_found(gains)]
+
+
+def _intervals(results: Results) -> list[str]:
+    """The kinds of the scores' intervals: models that were not trained here have one seed at most, as one-seed runs."""
+    sampled_again = any(graded.correct.shape[1] > 1 for graded in results.grades.values())
+    return ["one model"] if sampled_again else []
+
+
+def _found(gains: pd.DataFrame) -> list[str]:
+    """How many gains are beyond chance, before and after correction for their number."""
+    tested = gains[gains["p"].notna()]
+    if tested.empty:
+        return []
+    alone, after = tested[tested["p"] < 1 - LEVEL], tested[tested["p_holm"] < 1 - LEVEL]
+    withdrawn = alone[alone["p_holm"] >= 1 - LEVEL]
+    text = (
+        f"Gains over {REFERENCE} are in points of avg@k. Of {len(tested)} with an interval {len(alone)} exclude zero each by"
+        f" itself; {len(after)} do after Holm's correction within two families, the gains in the average and those on single"
+        " benchmarks"
+    )
+    text += f": {_names(after)}." if len(after) else "."
+    return [text + (f" Withdrawn by the correction: {_names(withdrawn)}." if len(withdrawn) else "")]
+
+
+def _names(gains: pd.DataFrame) -> str:
+    return ", ".join(f"{row.method} on {row.benchmark}" for row in gains.itertuples())
 
 
 def _scores(results: Results, tables: dict[str, pd.DataFrame]) -> Table:

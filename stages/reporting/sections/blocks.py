@@ -1,8 +1,10 @@
 """What a report is made of, before it is drawn. `code` in a text stands between backticks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
+
+from stages.reporting.sections.numbers import MISSING
 
 Group = tuple[str, list[list[str]]]  # title of the rows, which may be empty; rows
 
@@ -51,6 +53,16 @@ class Table:
     def rows(self) -> list[list[str]]:
         """All rows in order; a group's title is a row of one cell before its rows."""
         return [row for title, rows in self.groups for row in ([[title]] if title else []) + rows]
+
+    def without_empty_columns(self) -> "Table":
+        """The table without the columns that hold nothing in any row; the first one stays, as it is the rows' header."""
+        rows = [row for _, rows in self.groups for row in rows]
+        kept = [
+            n for n in range(len(self.header)) if n == 0 or not rows or any(row[n] not in ("", MISSING) for row in rows)
+        ]
+        groups = [(title, [[row[n] for n in kept] for row in rows]) for title, rows in self.groups]
+        words = sum(n < self.words for n in kept)
+        return replace(self, header=[self.header[n] for n in kept], groups=groups, words=words)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,10 @@ import pandas as pd
 
 from stages.reporting.inputs.results import Results
 from stages.reporting.sections.benefits import benefits_section
-from stages.reporting.sections.blocks import Block, OnDemand, Section, Text
+from stages.reporting.sections.blocks import Block, OnDemand, Section, Table, Text
+from stages.reporting.sections.checkpoints import checkpoints_section
+from stages.reporting.sections.controls import controls_section
+from stages.reporting.sections.fixed_models import fixed_models_section
 from stages.reporting.sections.numbers import count_of, number
 from stages.reporting.sections.price import price_section
 from stages.reporting.sections.schedules import schedules_section
@@ -13,17 +16,29 @@ from stages.reporting.sections.trust import trust_section
 from stages.reporting.sections.verdicts import verdicts_section
 from stages.reporting.side_files.samples import FILE_BYTES, TEXT_CHARACTERS
 from stages.reporting.tables.comparison import Comparison
+from stages.reporting.tables.controls import pairs
 from stages.reporting.tables.gains import REFERENCE
-from stages.reporting.tables.steps import own_columns
+from stages.reporting.tables.steps import ends, ends_in_words, own_columns
 
 
 def all_sections(results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None) -> list[Section]:
     """`tables`: those of `stages.report.measure`; `compared` is None without a published setting."""
-    parts = [trust_section(results, tables["samples"]), training_section(results)]
+    parts = [] if compared is None else fixed_models_section(compared)
+    parts += [trust_section(results, tables["samples"]), training_section(results)]
     if own_columns(results.steps):
         parts.append(schedules_section(results))
-    parts += [benefits_section(results, tables), verdicts_section(results, compared), price_section(results, tables)]
-    return [*parts, _every_sample(results)]
+    parts.append(benefits_section(results, tables))
+    if pairs(results):
+        parts.append(controls_section(results, tables["controls"]))
+    if results.plan.checkpoints:
+        parts.append(checkpoints_section(results, tables["checkpoints"]))
+    parts += [verdicts_section(results, tables, compared), price_section(results, tables)]
+    return [_without_empty_columns(section) for section in [*parts, _every_sample(results)]]
+
+
+def _without_empty_columns(section: Section) -> Section:
+    blocks = [block.without_empty_columns() if isinstance(block, Table) else block for block in section.blocks]
+    return Section(section.identity, section.title, blocks)
 
 
 def summary(results: Results) -> str:
@@ -39,15 +54,13 @@ def summary(results: Results) -> str:
     reference = results.steps[results.steps["method"] == REFERENCE]
     if reference.empty:
         return text
-    mean = reference.groupby("step")[["entropy", "reward"]].mean()
-    first, last = mean.iloc[0], mean.iloc[-1]
-    share = (
-        f", {number(100 * last['entropy'] / first['entropy'], 0)} % of its first value" if first["entropy"] > 0 else ""
-    )
+    entropy, reward = (ends(reference, name)[REFERENCE] for name in ("entropy", "reward"))
+    first, last = ends_in_words(train.steps)
+    share = f", {number(100 * entropy[1] / entropy[0], 0)} % of it" if entropy[0] > 0 else ""
     return (
-        f"{text} From the first step to the last, {REFERENCE}'s reward went from {number(first['reward'], 2)} to"
-        f" {number(last['reward'], 2)} and its entropy from {number(first['entropy'], 3)} to"
-        f" {number(last['entropy'], 3)} nats a token{share}."
+        f"{text} From the {first} to the {last}, {REFERENCE}'s reward went from {number(reward[0], 2)} to"
+        f" {number(reward[1], 2)} and its entropy from {number(entropy[0], 3)} to {number(entropy[1], 3)} nats a"
+        f" token{share}."
     )
 
 

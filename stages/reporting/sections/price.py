@@ -17,10 +17,11 @@ def price_section(results: Results, tables: dict[str, pd.DataFrame]) -> Section:
                 "entropy_against",
                 "Score and diversity against the entropy at the last step, a point a model; the numbers are in the"
                 " tables of scores and of prices.",
-                "Is entropy worth having? Score and diversity against the entropy at the last training step.",
+                "Is entropy worth having? Score with its 95 % interval, and diversity, against the entropy at the last"
+                " training step.",
             )
         )
-    blocks.append(_prices(prices))
+    blocks.append(_prices(prices, tables["samples"]))
     if "log_prob_correct" in results.steps or "log_prob_incorrect" in results.steps:
         blocks.append(
             Picture(
@@ -40,7 +41,7 @@ def price_section(results: Results, tables: dict[str, pd.DataFrame]) -> Section:
     return Section("price", "At what price", [*blocks, Text(text), OnDemand("hours")])
 
 
-def _prices(prices: pd.DataFrame) -> Table:
+def _prices(prices: pd.DataFrame, counts: pd.DataFrame) -> Table:
     rows = []
     for row in prices.itertuples():
         measured = (row.entropy, row.log_prob_correct, row.log_prob_incorrect, row.log_prob_gap)
@@ -52,9 +53,25 @@ def _prices(prices: pd.DataFrame) -> Table:
     header += ["answers a problem", "truncated, %", "length, tokens"]
     caption = (
         "Left: entropy and mean log-probability of right and wrong responses at the last training step, in nats a token."
-        " Right: diversity, truncation and length of the evaluation's samples, mean over benchmarks. Means over seeds"
+        f" Right: of the evaluation's samples, mean over {_places(counts, counts)}{_distinct_on(counts)}. Means over seeds"
     )
     return Table("prices", caption, header, [("", rows)])
+
+
+def _distinct_on(counts: pd.DataFrame) -> str:
+    """Where distinct n-grams were measured, if not on every benchmark that ran: short answers have no five words."""
+    measured = counts[counts["distinct_1_to_5"].notna()]
+    if set(measured["benchmark"]) == set(counts["benchmark"]):
+        return ""
+    return f", distinct n-grams on {_places(measured, counts)}" if len(measured) else ", distinct n-grams on none"
+
+
+def _places(rows: pd.DataFrame, counts: pd.DataFrame) -> str:
+    names = list(dict.fromkeys(rows["benchmark"]))
+    ran = counts["benchmark"].nunique()
+    return (
+        f"all {ran} benchmarks" if len(names) == ran > 1 else ", ".join(f"`{name}`" for name in names) or "no benchmark"
+    )
 
 
 def _disagreements(found: pd.DataFrame) -> Table:

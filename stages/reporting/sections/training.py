@@ -6,7 +6,7 @@ from stages.reporting.inputs.results import Results
 from stages.reporting.sections.blocks import Block, Picture, Section, Table, Text
 from stages.reporting.sections.numbers import number
 from stages.reporting.tables.gains import REFERENCE
-from stages.reporting.tables.steps import first_difference
+from stages.reporting.tables.steps import ends, ends_in_words, first_difference
 
 # column of steps.jsonl -> decimals in the table of first and last steps
 ENDS = {"entropy": 3, "reward": 2, "response_length": 1, "styles_per_group": 1}
@@ -23,8 +23,8 @@ def training_section(results: Results) -> Section:
         Picture(
             "reward",
             _alt(results, "reward", "Reward", 2),
-            "Reward: mean over the responses of a step. Steps have different prompts, so part of the ups and downs is"
-            " theirs.",
+            f"Reward: mean over the responses of a step, 1 for each that {results.plan.train.reward} (train.reward) accepts."
+            " Where steps have different prompts, part of the ups and downs is theirs.",
         ),
         _first_and_last(results),
     ]
@@ -71,37 +71,30 @@ def _band(results: Results) -> str:
     )
 
 
-def _ends(results: Results, column: str) -> dict[str, tuple[float, float]]:
-    """Method -> mean over seeds at the first and at the last step."""
-    found = {}
-    for method, rows in results.steps.groupby("method", sort=False):
-        mean = rows.groupby("step")[column].mean()
-        found[method] = (mean.iloc[0], mean.iloc[-1])
-    return found
-
-
 def _alt(results: Results, column: str, name: str, digits: int) -> str:
-    ends = (
-        f"{method} from {number(first, digits)} to {number(last, digits)}"
-        for method, (first, last) in _ends(results, column).items()
+    first, last = ends_in_words(results.plan.train.steps)
+    parts = (
+        f"{method} from {number(before, digits)} to {number(after, digits)}"
+        for method, (before, after) in ends(results.steps, column).items()
     )
-    return f"{name} over training steps, a line a method: {'; '.join(ends)}."
+    return f"{name} over training steps, a line a method, {first} and {last}: {'; '.join(parts)}."
 
 
 def _first_and_last(results: Results) -> Table:
     columns = {name: digits for name, digits in ENDS.items() if name in results.steps}
-    ends = {name: _ends(results, name) for name in columns}
+    found = {name: ends(results.steps, name) for name in columns}
     clipped = results.steps.groupby("method")[["clip_fraction_high", "clip_fraction_low"]].mean().sum(axis=1)
     rows = []
     for method in results.methods:
         cells = [
-            f"{number(ends[name][method][0], digits)} → {number(ends[name][method][1], digits)}"
+            f"{number(found[name][method][0], digits)} → {number(found[name][method][1], digits)}"
             for name, digits in columns.items()
         ]
         rows.append([method, *cells, number(100 * clipped[method], 2)])
     header = ["method", *(COLUMNS[name].title for name in columns), "clipped, % of tokens"]
     seeds = "" if len(results.plan.seeds) == 1 else ", means over seeds"
-    caption = f"First → last training step{seeds}; clipped tokens are the mean over all steps"
+    first, last = ends_in_words(results.plan.train.steps)
+    caption = f"Training: {first} → {last}{seeds}; clipped tokens are the mean over all steps"
     return Table("first_and_last", caption, header, [("", rows)])
 
 

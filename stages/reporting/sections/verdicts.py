@@ -1,121 +1,111 @@
 """The report's section on published numbers: ours beside theirs, the verdicts, and why a number does not compare."""
 
-from typing import Any
-
 import pandas as pd
 
 from stages.reporting.inputs.results import Results
 from stages.reporting.sections.blocks import Block, Group, Picture, Section, Table, Text
-from stages.reporting.sections.numbers import MISSING, number, signed
+from stages.reporting.sections.numbers import number
+from stages.reporting.sections.resolution import resolved_beside_published
+from stages.reporting.sections.verdict_table import plain, verdict_table
 from stages.reporting.tables.comparison import Comparison
-from stages.reporting.tables.gains import REFERENCE
 from stages.reporting.tables.settings import printed
 from stages.verdicts import false_alarms
+from stages.verdicts.families import FIXED
 
-# PAR's and Flexible's schedules follow the run; what they became has to be looked up.
-SCALED = {
-    "par": "PAR's λ moves by a fixed step, and its threshold can be a share of the first step's entropy",
-    "flexible": "Flexible's clip widths follow the run's own length",
-}
+TITLE = "Published numbers beside ours"
 
 
-def verdicts_section(results: Results, compared: Comparison | None) -> Section:
+def verdicts_section(results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None) -> Section:
+    """`tables`: those of `stages.report.measure`."""
     setting = results.plan.published
     if compared is None or setting is None:
         return Section("published", "Not compared with published numbers", [Text(text) for text in _without(results)])
-    verdicts = compared.verdicts
+    verdicts = compared.verdicts[compared.verdicts["family"] != FIXED]
     blocks: list[Block] = [
-        Text(
-            f"Numbers printed for {setting.model} trained on {setting.train_data}, in points, as they stand in their"
-            " sources, beside ours at the same k. Gains over GRPO and averages come first: a prompt or grader that shifts"
-            " all scores alike shifts them less. h is the half width of the 95 % interval of the difference, on the same"
-            " questions: our variance over seeds is pooled over the methods, the published one is added. A row without"
-            " ours asks for a benchmark or a k that was not sampled."
-        )
+        Text(f"Numbers printed for {setting.model} trained on {setting.train_data}, in points. {_rule(verdicts)}")
     ]
     if compared.left_out:
         names = ", ".join(f"`{name}`" for name in compared.left_out)
         blocks.append(Text(f"Not compared, alone or in an average, because it did not run for every run: {names}."))
     if verdicts.empty:
         blocks.append(Text("There is no published number of this setting for the declared methods and benchmarks."))
-        return Section("published", "Published numbers beside ours", blocks)
+        return Section("published", TITLE, blocks)
     counted = verdicts["kind"].value_counts(sort=False)
     blocks.append(Text(f"Verdicts: {', '.join(f'{count} {verdict}' for verdict, count in counted.items())}."))
-    if verdicts["half_width"].notna().any():
-        blocks.append(Text(false_alarms(verdicts).text))
-    headline = verdicts["headline"]
+    blocks += [Text(text) for text in (false_alarms(verdicts).text, _withdrawn(verdicts)) if text]
+    if verdicts["p"].notna().any():
+        blocks += [Text(text) for text in resolved_beside_published(tables["resolution"])]
+    headline = verdicts["headline"].astype(bool)
     if (headline & verdicts["half_width"].notna()).any():
         words = "Ours less published with its half width, a row a headline verdict; the numbers are in the table."
-        shown = "Ours less published with its half width. Green: reproduced; orange: not reproduced; grey: neither."
+        shown = "Ours less published with its half width. Green: equivalent; orange: not reproduced; grey: neither."
         blocks.append(Picture("verdicts", words, shown))
     if headline.any():
         caption = "Headline verdicts: gains over GRPO and averages"
-        blocks.append(_verdicts("verdicts_headline", caption, verdicts[headline]))
+        blocks.append(verdict_table("verdicts_headline", caption, verdicts[headline]))
     if (~headline).any():
         caption = "Published numbers beside ours, benchmark by benchmark"
-        blocks.append(_verdicts("verdicts", caption, verdicts[~headline], folded=bool(headline.any())))
+        blocks.append(verdict_table("verdicts", caption, verdicts[~headline], folded=bool(headline.any())))
     if len(compared.differences):
         blocks.append(_differences(compared.differences))
-    return Section("published", "Published numbers beside ours", blocks)
+    return Section("published", TITLE, blocks)
 
 
-def _verdicts(name: str, caption: str, verdicts: pd.DataFrame, folded: bool = False) -> Table:
-    """A group a paper and table, those with a judged number first; a row a published number."""
-    groups = []
-    for (paper, place), rows in verdicts.groupby(["paper", "table"], sort=False, dropna=False):
-        lines = []
-        for row in rows.itertuples():
-            metric = row.metric if pd.isna(row.k) else f"{row.metric}@{int(row.k)}"
-            what = [_run(row), row.benchmark.replace(",", ", "), f"{row.quantity}, {metric}", _plain(row.evidence)]
-            half = "" if pd.isna(row.half_width) else f" ± {number(row.half_width, 1)}"
-            difference = MISSING if pd.isna(row.difference) else signed(row.difference, 1)
-            numbers = [number(row.published, 2), f"{number(row.ours, 1)}{half}", difference]
-            lines.append([*what, _plain(row.verdict), _plain(row.reason), *numbers])
-        groups.append((rows["half_width"].isna().all(), f"{paper}, {place}", lines))
-    header = ["method", "benchmark", "quantity", "evidence", "verdict", "reason"]
-    header += ["published", "ours ± h", "difference"]
-    judged_first = sorted(groups, key=lambda group: group[0])
-    return Table(name, caption, header, [group[1:] for group in judged_first], words=6, folded=folded)
+def _rule(verdicts: pd.DataFrame) -> str:
+    """How the verdicts came about, as far as these have come about so."""
+    if not verdicts["p"].notna().any():
+        return "None of them could be judged; the reason stands beside each."
+    printed_spread = int(verdicts["spread"].notna().sum())
+    variance = (
+        f"{printed_spread} of the {len(verdicts)} are printed with a standard deviation over runs, which is used; without one,"
+        if printed_spread
+        else "None of these numbers is printed with its variance:"
+    )
+    return (
+        "Gains over GRPO and averages come first. h is the half width of the 95 % interval of the difference, on the same"
+        f" questions, from each method's own variance over training seeds. {variance}"
+        " a published run is taken to vary as ours of the same method. “Equivalent"
+        " within ±m”: the 90 % interval lies within the margin m, which was stated before the runs. “Not reproduced”: the"
+        " number is not equivalent and the 95 % interval holds no zero, which must stand, but for single scores, when"
+        " corrected for the number of verdicts."
+    )
 
 
-def _run(row: Any) -> str:
-    """A number's method and form; in brackets the name of the run of ours beside it, where that is another."""
-    form = row.method if pd.isna(row.variant) or not row.variant else f"{row.method}, {row.variant}"
-    return form if row.run == row.method else f"{form} ({row.run})"
+def _withdrawn(verdicts: pd.DataFrame) -> str:
+    rows = verdicts[verdicts["withdrawn"].astype(bool)]
+    if rows.empty:
+        return ""
+    named = "; ".join(
+        f"{row.run}, {row.quantity}, {row.benchmark} ({row.paper}, {row.table})" for row in rows.itertuples()
+    )
+    return f"Withdrawn, because of how many verdicts are read together ({len(rows)} “not reproduced”): {named}."
 
 
 def _differences(differences: pd.DataFrame) -> Table:
     groups: list[Group] = [
         (
             str(paper) if pd.isna(benchmark) else f"{paper}: {benchmark}",
-            [[row.field, printed(row.ours), printed(row.theirs), _plain(row.known)] for row in rows.itertuples()],
+            [[row.field, printed(row.ours), printed(row.theirs), _agreement(row.known)] for row in rows.itertuples()],
         )
         for (paper, benchmark), rows in differences.groupby(["paper", "benchmark"], sort=False, dropna=False)
     ]
-    caption = "Where our protocol differs from a paper's, field by field"
-    return Table("protocol_differences", caption, ["field", "ours", "theirs", "known"], groups, words=4, folded=True)
+    caption = "Where our protocol differs from a paper's, or cannot be told to agree, field by field"
+    return Table(
+        "protocol_differences", caption, ["field", "ours", "theirs", "agreement"], groups, words=4, folded=True
+    )
 
 
-def _plain(value: object) -> str:
-    """A word, or the sign for none."""
-    return MISSING if value is None or value == "" or pd.isna(value) else str(value)
+def _agreement(known: object) -> str:
+    return plain(known) if plain(known) == "·" else ("different" if known else "unknown")
 
 
 def _without(results: Results) -> list[str]:
-    """Why no published number stands here, and what is to be known of the methods' differences."""
+    """Why no published number stands here, and how much of the training clipping touched."""
     clipped = results.steps[["clip_fraction_high", "clip_fraction_low"]].mean().sum()
-    texts = [
+    return [
         (
             f"Profile `{results.plan.profile}` names no published setting, so it is not compared with published numbers:"
             " a score compares only where model, training data and protocol are the same."
         ),
-        (
-            f"Many methods differ from {REFERENCE} only in what they do to clipped tokens: where none is clipped, they do"
-            f" what {REFERENCE} does. Here {number(100 * clipped, 2)} % of the tokens are clipped, mean over runs and steps."
-        ),
+        f"{number(100 * clipped, 2)} % of the tokens are clipped, mean over runs and steps.",
     ]
-    used = [text for method, text in SCALED.items() if method in results.methods]
-    if used:
-        where = "The values that were used are under “Schedules of the methods” and among the settings."
-        texts.append(f"{'; '.join(used)}. {where}")
-    return texts

@@ -12,6 +12,8 @@ from stages.protocols.record import load_protocols
 from stages.published.schema import RELEASED
 from stages.published.table import load_published
 from stages.reporting.inputs.results import Results
+from stages.reporting.tables.checkpoints import by_run_of
+from stages.statistics import greatest_sampling_error
 from stages.verdicts import DEFAULT_VARIANTS, PublishedMethod, compare, protocol_diffs
 
 
@@ -30,7 +32,8 @@ def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> 
     """The verdicts on the profile's published setting; None for a profile that names none.
 
     `runs`: the table of `by_run`; `data`: the folder of `published` and `protocols`. A benchmark that did not run for
-    every run is left out, and averages with it are not comparable. InputError as `verdicts.compare`.
+    every run is left out, and averages with it are not comparable. Where a paper's rule for a checkpoint is one of the
+    profile's `checkpoints`, its numbers are set against those that it chose. InputError as `verdicts.compare`.
     """
     setting, ours = results.plan.published, results.plan.protocol
     if setting is None:
@@ -39,11 +42,15 @@ def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> 
     whole = [
         name for name in results.plan.benchmarks if all((run.name, name) in results.grades for run in results.runs)
     ]
-    named = {run.method: _published_name(run.method, published) for run in results.runs if run.seed is None}
-    rows = runs[runs["benchmark"].isin(whole)]
-    points = rows.assign(value=100 * rows["value"], method=rows["method"].replace(named))
+    named = {run.method: published_name(run.method, published) for run in results.runs if run.seed is None}
+
+    def points(scores: pd.DataFrame) -> pd.DataFrame:
+        rows = scores[scores["benchmark"].isin(whole)]
+        errors = _sampling_errors(results, rows)
+        return rows.assign(value=100 * rows["value"], error=errors, method=rows["method"].replace(named))
+
     verdicts = compare(
-        points,
+        points(runs),
         published,
         setting.model,
         setting.train_data,
@@ -51,8 +58,11 @@ def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> 
         protocols,
         stands_for(results.plan),
         setting.recipe_of,
+        setting.equivalence_margins,
+        {rule: points(by_run_of(results, name)) for name, rule in results.plan.checkpoints.items()},
     )
-    differences = protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols)
+    rules = results.plan.checkpoints.values()
+    differences = protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols, rules)
     return Comparison(verdicts, differences, tuple(name for name in results.plan.benchmarks if name not in whole))
 
 
@@ -63,7 +73,16 @@ def published_tables(compared: Comparison | None) -> dict[str, pd.DataFrame]:
     return {"published": compared.verdicts, "protocol_differences": compared.differences}
 
 
-def _published_name(model: str, published: pd.DataFrame) -> str:
+def _sampling_errors(results: Results, rows: pd.DataFrame) -> list[float]:
+    """[rows] in points: the standard error of the sampling; of one sample a problem, the greatest that it can be."""
+    found = []
+    for row in rows.itertuples():
+        problems = len(results.grades[row.run, row.benchmark].ids)
+        found.append(100 * (greatest_sampling_error(row.value, problems) if pd.isna(row.error) else row.error))
+    return found
+
+
+def published_name(model: str, published: pd.DataFrame) -> str:
     """`released:<name>` as a paper spells it; a profile's names are in small letters."""
     if model == BASE:
         return BASE

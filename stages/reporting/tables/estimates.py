@@ -1,9 +1,9 @@
 """A score with its 95 % interval. Pure; scores are shares in 0–1. Kinds of interval, never mixed in one cell:
 
 one model      sampling noise of one trained model at fixed questions; training variance unknown
-seeds          mean over S seeds ± t(S−1)·sd/√S: what another training seed would give on the same questions
-pooled seeds   likewise, with the variance over seeds pooled over the M trained methods: M(S−1) degrees of freedom for a
-               score, (M−1)(S−1) for a gain, which is paired by seed (`stages.statistics.intervals`)
+paired samples likewise for the difference of two models that were sampled with the same seeds
+seeds          mean over S seeds ± t(S−1)·sd/√S: what another training seed would give on the same questions; a gain is
+               paired by seed. The method's own standard deviation: methods may differ in it (docs/verdict_errors.md)
 none           one sample a problem and one seed: nothing can be said
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import binom
 
-from stages.statistics import Pooled, avg_at_k, one_model_interval, pass_at_k, seed_interval
+from stages.statistics import avg_at_k, one_model_interval, paired_interval, pass_at_k, seed_interval
 
 LEVEL = 0.95
 QUANTILE = float(ndtri((1 + LEVEL) / 2))
@@ -24,8 +24,8 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
-    interval: str  # "one model", "seeds", "pooled seeds" or "none"
-    error: float = np.nan  # standard error behind a one-model interval
+    interval: str  # "one model", "paired samples", "seeds" or "none"
+    error: float = np.nan  # standard error behind the interval
 
 
 def one_model(correct: np.ndarray) -> Estimate:
@@ -34,6 +34,15 @@ def one_model(correct: np.ndarray) -> Estimate:
     if interval is None:
         return Estimate(avg_at_k(correct), np.nan, np.nan, "none")
     return Estimate(avg_at_k(correct), interval.low, interval.high, "one model", interval.standard_error)
+
+
+def paired(correct: np.ndarray, reference: np.ndarray) -> Estimate:
+    """avg@k less another model's, both [problems, k], the samples of a place drawn with the same seed; needs k ≥ 2."""
+    interval = paired_interval(correct, reference, LEVEL)
+    value = avg_at_k(correct) - avg_at_k(reference)
+    if interval is None:
+        return Estimate(value, np.nan, np.nan, "none")
+    return Estimate(value, interval.low, interval.high, "paired samples", interval.standard_error)
 
 
 def one_model_pass(correct: np.ndarray, k: int) -> Estimate:
@@ -61,18 +70,18 @@ def _pass_variance(samples: int, k: int) -> np.ndarray:
 
 
 def combine(parts: list[Estimate], weights: list[float]) -> Estimate:
-    """Weighted sum of independent one-model estimates; standard errors add in squares."""
+    """Weighted sum of independent estimates of one kind; standard errors add in squares."""
     value = sum(weight * part.value for weight, part in zip(weights, parts, strict=True))
     if any(part.interval == "none" for part in parts):
         return Estimate(value, np.nan, np.nan, "none")
     error = float(np.sqrt(sum((weight * part.error) ** 2 for weight, part in zip(weights, parts, strict=True))))
-    return Estimate(value, value - QUANTILE * error, value + QUANTILE * error, "one model", error)
+    return Estimate(value, value - QUANTILE * error, value + QUANTILE * error, parts[0].interval, error)
 
 
-def over_seeds(estimates: list[Estimate], pooled: Pooled | None = None) -> Estimate:
-    """One seed: its own estimate. S ≥ 2: mean ± t·sd/√S, with `pooled`'s variance and degrees where there is one."""
+def over_seeds(estimates: list[Estimate]) -> Estimate:
+    """One seed: its own estimate. S ≥ 2: mean ± t·sd/√S with S − 1 degrees of freedom."""
     if len(estimates) == 1:
         return estimates[0]
     values = np.array([estimate.value for estimate in estimates])
-    low, high, _ = seed_interval(values, pooled, LEVEL)
-    return Estimate(float(values.mean()), float(low), float(high), "pooled seeds" if pooled else "seeds")
+    low, high, error = seed_interval(values, LEVEL)
+    return Estimate(float(values.mean()), float(low), float(high), "seeds", error)

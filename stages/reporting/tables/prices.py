@@ -13,9 +13,9 @@ def prices(results: Results, counts: pd.DataFrame, runs: pd.DataFrame) -> pd.Dat
 
     method, seeds; entropy, log_prob_correct, log_prob_incorrect and log_prob_gap (nats a token, last step; the gap over
     the seeds that have both); distinct_1_to_5, answers_per_problem, truncated (share of samples), mean_length (tokens);
-    score (avg@k, 0–1). `counts`: the table of `sample_counts`; `runs`: that of `by_run`.
+    score (average of avg@k, 0–1) with its interval, low and high. `counts`: the table of `sample_counts`; `runs`: that of `by_run`.
     """
-    scores = averages(runs).set_index("method")["value"]
+    scores = averages(runs).set_index("method")
     counts = counts.assign(truncated=counts["truncated"] / counts["samples"])
     steps = with_gap(results.steps)
     rows = []
@@ -28,6 +28,9 @@ def prices(results: Results, counts: pd.DataFrame, runs: pd.DataFrame) -> pd.Dat
             {"method": method, "seeds": len(last)}
             | {name: last[name].mean() if name in last else np.nan for name in trained}
             | {name: sampled[name].astype(float).mean() for name in evaluated}
-            | {"score": scores.get(method, np.nan)}
+            | {
+                name: scores.at[method, of] if method in scores.index else np.nan
+                for name, of in (("score", "value"), ("low", "low"), ("high", "high"))
+            }
         )
     return pd.DataFrame(rows)

@@ -3,23 +3,31 @@
 A table's columns value, low, high, interval and error are those of `estimates.Estimate`.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
+from stages.artifacts.grades import Graded
 from stages.reporting.inputs.results import Results
 from stages.reporting.tables.estimates import Estimate, one_model, one_model_pass, over_seeds
-from stages.reporting.tables.gains import ESTIMATE, pool
-from stages.statistics import avg_at_k, pass_at_k, pool_seeds
+from stages.reporting.tables.gains import ESTIMATE
+from stages.statistics import avg_at_k, pass_at_k
 
 
 def by_run(results: Results) -> pd.DataFrame:
     """One row a run, benchmark and metric: run, method, seed, benchmark, metric (avg or pass), k, value, low, high."""
+    return scores_of(results, results.grades)
+
+
+def scores_of(results: Results, grades: Mapping[tuple[str, str], Graded]) -> pd.DataFrame:
+    """`by_run` of other `grades`: (run, benchmark) -> what graders say."""
     rows = []
     for run in results.runs:
         for benchmark, k in results.plan.benchmarks.items():
-            if (run.name, benchmark) not in results.grades:
+            if (run.name, benchmark) not in grades:
                 continue
-            correct = results.grades[run.name, benchmark].correct
+            correct = grades[run.name, benchmark].correct
             identity = (run.name, run.method, run.seed, benchmark)
             rows.append((*identity, "avg", k, *one_model(correct)))
             rows += [(*identity, "pass", j, *one_model_pass(correct, j)) for j in powers(k)]
@@ -28,19 +36,10 @@ def by_run(results: Results) -> pd.DataFrame:
 
 
 def by_method(runs: pd.DataFrame) -> pd.DataFrame:
-    """`by_run` over seeds: method, seeds (how many), benchmark, metric, k, value, low, high, interval.
-
-    The variance over seeds is pooled over the trained methods, for each benchmark, metric and k by itself.
-    """
-    rows, pooled = [], {}
-    scored = ["benchmark", "metric", "k"]
-    for key, group in runs[runs["seed"].notna()].groupby(scored, sort=False):
-        by_seed = {
-            method: dict(zip(own["seed"], _estimates(own), strict=True)) for method, own in group.groupby("method")
-        }
-        pooled[key] = pool(by_seed, pool_seeds)
+    """`by_run` over seeds: method, seeds (how many), benchmark, metric, k, value, low, high, interval."""
+    rows, scored = [], ["benchmark", "metric", "k"]
     for (method, *key), group in runs.groupby(["method", *scored], sort=False):
-        rows.append((method, len(group), *key, *over_seeds(_estimates(group), pooled.get(tuple(key)))))
+        rows.append((method, len(group), *key, *over_seeds(_estimates(group))))
     return pd.DataFrame(rows, columns=["method", "seeds", *scored, *ESTIMATE])
 
 

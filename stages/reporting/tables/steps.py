@@ -19,6 +19,34 @@ def with_gap(steps: pd.DataFrame) -> pd.DataFrame:
     return steps.assign(**{GAP: steps[RIGHT] - steps[WRONG]}) if {RIGHT, WRONG} <= {*steps} else steps
 
 
+def window(steps: int) -> int:
+    """How many steps a beginning and an end are the mean of: a tenth of all, at least three, at most half.
+
+    One step is one batch of prompts, and its reward is theirs as much as the policy's.
+    """
+    return max(1, min(steps // 2, max(3, steps // 10)))
+
+
+def ends(steps: pd.DataFrame, column: str) -> dict[str, tuple[float, float]]:
+    """Method -> mean over seeds and over the first, and the last, `window` of its steps."""
+    found = {}
+    for method, rows in steps.groupby("method", sort=False):
+        mean = rows.groupby("step")[column].mean()
+        size = window(len(mean))
+        found[str(method)] = (float(mean.iloc[:size].mean()), float(mean.iloc[-size:].mean()))
+    return found
+
+
+def ends_in_words(steps: int) -> tuple[str, str]:
+    """What `ends` are the means of: `first step`, `mean of the first 3 steps`."""
+    size = window(steps)
+    return (
+        ("first step", "last step")
+        if size == 1
+        else (f"mean of the first {size} steps", f"mean of the last {size} steps")
+    )
+
+
 def own_columns(steps: pd.DataFrame) -> list[tuple[str, str]]:
     """(method, column) of every number that a method logs of itself."""
     columns = [name for name in steps if name.startswith(OWN)]

@@ -1,0 +1,129 @@
+"""Which responses make up a mini-batch, whatever the number of devices; and what a device says while it computes."""
+
+import sys
+
+import pytest
+import torch
+import torch.distributed
+from hypothesis import given
+from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from stages.backend.mini_batches import shared_out
+from stages.backend.responses import numbered
+from stages.backend.session import bytes_below
+from stages.backend.worker import _gathered, heard
+from stages.common.supervise import ProcessFailed, supervised, wait
+from stages.methods import build
+from stages.rl.batch import TrainingStep, Update
+from stages.rl.batch_statistics import with_batch_statistics
+
+
+@st.composite
+def steps(draw):
+    """(lengths, responses of a mini-batch, devices)"""
+    devices, share, mini_batches = draw(st.integers(1, 8)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    size = devices * share
+    lengths = st.lists(st.integers(1, 4096), min_size=size * mini_batches, max_size=size * mini_batches)
+    return draw(lengths), size, devices
+
+
+def parts_of(order: list[int], mini_batch: int, devices: int) -> list[list[list[int]]]:
+    """[mini-batch][device] -> responses, as verl cuts them: a part of the batch a device, of that a part a mini-batch."""
+    on_device, share = len(order) // devices, mini_batch // devices
+    return [
+        [order[device * on_device + first :][:share] for device in range(devices)]
+        for first in range(0, on_device, share)
+    ]
+
+
+@given(steps())
+def test_a_mini_batch_has_the_same_responses_on_any_number_of_devices(step):
+    lengths, size, devices = step
+    order = shared_out(lengths, size, devices)
+    for number, parts in enumerate(parts_of(order, size, devices)):
+        assert sorted(place for part in parts for place in part) == list(range(number * size, (number + 1) * size))
+
+
+@given(st.lists(st.integers(1, 4096), min_size=12, max_size=12))
+def test_one_device_has_the_responses_in_their_order(lengths):
+    assert shared_out(lengths, 4, 1) == list(range(12))
+
+
+def test_the_devices_have_about_the_same_work_in_every_mini_batch():
+    """Two long responses and six short ones in each of two mini-batches: every device gets a long one."""
+    lengths = [4000, 4000, *[10] * 12, 4000, 4000]
+    for parts in parts_of(shared_out(lengths, 8, 2), 8, 2):
+        assert [sum(lengths[place] for place in part) for part in parts] == [4030, 4030]
+
+
+@given(st.permutations(range(12)))
+def test_a_response_has_its_number_wherever_it_stands(order):
+    """Random choices are seeded by it."""
+    prompts = [f"step1prompt{place // 4}" for place in range(12)]
+    keys = [f"{prompt}_{place % 4}" for place, prompt in enumerate(prompts)]
+    index, group = numbered([keys[place] for place in order], [prompts[place] for place in order])
+    assert index.tolist() == list(order)
+    assert group.tolist() == [place // 4 for place in order]
+
+
+@pytest.fixture
+def one_rank(tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield torch.distributed.group.WORLD
+    torch.distributed.destroy_process_group()
+
+
+def test_on_one_gpu_statistics_are_taken_in_main_memory(one_rank):
+    """verl's queue gives tensors in main memory, a pass of the model some on its device, and torch refuses to mix the two."""
+    with FakeTensorMode():  # knows devices that the machine lacks, and refuses what a GPU would refuse
+        here, there = (torch.empty(4, 5, device=device) for device in ("cpu", "cuda"))
+        with pytest.raises(RuntimeError, match="device"):
+            here + there
+        mask, per_response = torch.ones(4, 5, dtype=torch.bool), torch.ones(4)
+        update = Update(
+            response_mask=mask, token_ids=mask.long(), old_log_prob=here, old_entropy=here, rewards=per_response,
+            correct=per_response.bool(), group=per_response.long(), index=per_response.long(),
+            training_step=TrainingStep(1, 10, {}, 1), log_prob=there, entropy=there, advantages=here, mask=mask,
+            logit_terms={"term": there},
+        )  # fmt: skip
+        (part,), rank = _gathered(update, one_rank)
+        assert (
+            rank == 0 and part.log_ratio.device == part.entropy.device == part.logit_terms["term"].device == here.device
+        )
+        steer = build("steer", {"batch_statistics": "current_policy"})
+        assert with_batch_statistics(steer, part).statistics
+
+
+def test_long_passes_are_heard_in_the_log(capsys):
+    answers = [heard(lambda x: x + 1, seconds)(1) for seconds in (0.0, 60.0)]
+    assert answers == [2, 2]
+    assert capsys.readouterr().out == "bench: 1 micro-batches so far\n"
+
+
+WRITES = """
+import sys, time
+with open(sys.argv[1], "wb", buffering=0) as stream:
+    for _ in range(8):
+        stream.write(b"x")
+        time.sleep(0.25)
+"""
+
+
+@pytest.mark.parametrize("looks_at_files", [True, False])
+def test_a_checkpoint_that_grows_is_progress(looks_at_files, tmp_path):
+    """Two seconds of writing with a second of patience, and nothing in the log."""
+    folder, log = tmp_path / "checkpoints", tmp_path / "log"
+    (folder / "global_step_1").mkdir(parents=True)
+    command = [sys.executable, "-c", WRITES, str(folder / "global_step_1/weights")]
+    with supervised(command, {}, log, str(tmp_path)) as process:
+        if looks_at_files:
+            wait(process, log, 1.0, lambda: bytes_below(folder), poll=0.05)
+            assert bytes_below(folder) == 8
+        else:
+            with pytest.raises(ProcessFailed, match="no progress for 1 s"):
+                wait(process, log, 1.0, lambda: None, poll=0.05)
+
+
+def test_no_folder_has_no_bytes(tmp_path):
+    assert bytes_below(tmp_path / "none") == 0
