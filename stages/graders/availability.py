@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+from importlib.metadata import PathDistribution
 
 from stages.benchmarks.base import PROTECTIVE
 from stages.graders.sandbox import Program, Session, interpreter, numpy_folder
@@ -82,4 +83,4 @@ def version() -> str:
     found = [subprocess.run(tool, capture_output=True, text=True, check=True).stdout.strip() for tool in tools]
     numpy = numpy_folder()
     records = sorted(numpy.parent.glob("numpy-*-info")) if numpy else []
-    return ", ".join([*found, f"numpy {records[0].name.split('-')[1]}" if records else "no numpy"])
+    return ", ".join([*found, f"numpy {PathDistribution(records[0]).version}" if records else "no numpy"])
