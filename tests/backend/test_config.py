@@ -177,7 +177,10 @@ UNKNOWN_TO_VERL = {
     "actor_rollout_ref.model.override_config.attn_implementation",
     "actor_rollout_ref.rollout.agent.agent_loop_manager_class",
     "actor_rollout_ref.rollout.enable_sleep_mode",
-    "actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend",
+    *(
+        f"actor_rollout_ref.rollout.engine_kwargs.vllm.{name}"
+        for name in ("distributed_executor_backend", "worker_extension_cls")
+    ),
     *(f"ray_kwargs.ray_init.{name}" for name in ("num_gpus", "include_dashboard", "object_store_memory", "address")),
 }
 

@@ -116,7 +116,7 @@ def test_a_checkpoint_that_grows_is_progress(looks_at_files, tmp_path):
     folder, log = tmp_path / "checkpoints", tmp_path / "log"
     (folder / "global_step_1").mkdir(parents=True)
     command = [sys.executable, "-c", WRITES, str(folder / "global_step_1/weights")]
-    with supervised(command, {}, log, str(tmp_path)) as process:
+    with supervised(command, {}, log, tmp_path / "mark") as process:
         if looks_at_files:
             wait(process, log, 1.0, lambda: bytes_below(folder), poll=0.05)
             assert bytes_below(folder) == 8

@@ -97,6 +97,12 @@ def test_a_process_without_progress_is_ended(tmp_path):
     assert not told(log)
 
 
+def hears_its_ends() -> None:
+    """A shell's background jobs ignore Ctrl-C, and those of `nohup` a closed terminal."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def supervisor(tmp_path):
     """A stage that supervises HIDER, and its log."""
@@ -116,7 +122,7 @@ def supervisor(tmp_path):
         [sys.executable, "-c", program],
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": "."},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
+        preexec_fn=hears_its_ends,
     )
     wait_for(lambda: len(told(log)) == 2)
     yield process, log

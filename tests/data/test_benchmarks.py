@@ -164,7 +164,7 @@ def check_adding_one(project: Path, mirror: Path, processes: Forks) -> None:
     assert after["grade"]["graders"]["tiny"] == "math_verify"
     overrides = after["report"]["protocol_overrides"]
     assert [(one["field"], one["theirs"]) for one in overrides] == [("benchmark variant (tiny)", "not evaluated")]
-    for stage in ("resolve", "prepare"):
+    for stage in ("resolve", "model", "prepare"):
         status, text = processes.run(STAGE_WITH_MIRROR, f"stages.{stage}", str(mirror), "smoke")
         assert status == 0, text
     lines = list(read_jsonl(project / "results/smoke/data/eval/tiny.jsonl"))

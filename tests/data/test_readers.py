@@ -48,7 +48,7 @@ def hub_file(folder, rows, copies):
     """The hub's DAPO-Math-17k in small: every row `copies` times, each copy under a number of its own."""
     numbered = [{**row, "extra_info": {"index": f"{n}-{copy}"}} for copy in range(copies) for n, row in enumerate(rows)]
     address = SOURCES["dapo_math_17k"].usable[1].model_copy(update={"copies": copies})
-    return source_of(put(folder, address, numbered), name="dapo_math_17k", use="training")
+    return source_of(put(folder, address, numbered), name="dapo_math_17k", use="training", golds="numbers")
 
 
 def test_the_hundredfold_file_gives_the_rows_of_the_pinned_one(tmp_path):

@@ -54,7 +54,10 @@ def test_hub_addresses_are_pinned_or_unused():
             "tiny.use: input should be 'training', 'evaluation' or 'grading'",
         ),
         ("tiny: {use: training, licence: a, redistribution: b}", "tiny: give either parts, or addresses"),
-        ("tiny: {use: training, licence: a, redistribution: b, parts: [one]}", "tiny: one is no entry with addresses"),
+        (
+            "tiny: {use: training, golds: numbers, licence: a, redistribution: b, parts: [one]}",
+            "tiny: one is no entry with addresses",
+        ),
         (
             "tiny: {use: training, licence: a, redistribution: b, addresses: [{hub: a/b, revision: abcdef0, sha256: X}]}",
             "tiny.addresses.0.sha256: ",

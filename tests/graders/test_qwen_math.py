@@ -158,6 +158,9 @@ def test_golden_cases():
         "preview(x)",
         "lambdify(x, x)",
         "test()",
+        "doctest()",
+        "var(x)",
+        "seterr(1)",
         "`1`",
     ],
 )

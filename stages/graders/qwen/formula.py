@@ -19,6 +19,8 @@ MATRIX_DIGITS = 3  # decimals to which the entries of matrices are rounded
 ARITHMETIC = (abs, divmod, max, min, pow, round, sum)  # the built-in functions that make no text
 MATHEMATICS = ("algebras", "calculus", "concrete", "core", "discrete", "functions", "geometry", "integrals", "logic", "matrices",
                "ntheory", "polys", "series", "sets", "simplify", "solvers")  # fmt: skip
+# in these packages, and no mathematics: they write into the caller's names, change settings, or call what they are given
+WITH_EFFECTS = {"var", "vring", "vfield", "seterr", "use", "epath"}
 UNSAFE = re.compile(
     r"__|['\"`\\]|[^\W\d]\w*\s*\.\s*[^\W\d]|[)\]}]\s*\.\s*[^\W\d]|\b(?:lambda|import|for|yield|await|async)\b"
 )
@@ -66,12 +68,19 @@ def names() -> dict[str, Any]:
     def mathematical(value: Any) -> bool:
         if inspect.isclass(value):
             return issubclass(value, sympy.Basic | MatrixBase)
-        package = (getattr(value, "__module__", None) or "").split(".")
+        module = getattr(value, "__module__", None) or ""
+        package = module.split(".")
+        if module == "sympy.core.cache":  # what SymPy loads when it is called, as its own tests
+            return False
         return isinstance(value, sympy.Basic) or (
             callable(value) and package[:1] == ["sympy"] and package[1] in MATHEMATICS
         )
 
-    found = {name: value for name, value in vars(sympy).items() if not name.startswith("_") and mathematical(value)}
+    found = {
+        name: value
+        for name, value in vars(sympy).items()
+        if not name.startswith("_") and name not in WITH_EFFECTS and mathematical(value)
+    }
     return found | {function.__name__: function for function in ARITHMETIC} | {"__builtins__": {}}
 
 
