@@ -8,7 +8,8 @@ from transformers import PreTrainedTokenizerBase
 from stages.rl.batch import Responses, TrainingStep
 
 FIELDS = [
-    "uid", "response_mask", "responses", "rm_scores", "old_log_probs", "entropy", "extra_info", "extra_fields",
+    "uid", "response_mask", "responses", "rm_scores", "old_log_probs", "rollout_log_probs", "entropy", "extra_info",
+    "extra_fields",
 ]  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def read_responses(
         index=index,
         training_step=training_step,
         reference_log_prob=padded.get("ref_log_prob", None),
+        engine_log_prob=padded["rollout_log_probs"],
         prompt_id=tuple(item["id"] for item in information),
         answer=tuple(score["answer"] or None for score in scores),
         decode=lambda token: str(tokenizer.decode([token])),

@@ -80,6 +80,7 @@ METHODS = {
     "vespo": "Vespo",
     # token weight
     "rand_pos_clip": "RandPosClip",
+    "intervention": "Intervention",
     "opefo": "Opefo",
     "rlrt": "Rlrt",
     "stare": "Stare",

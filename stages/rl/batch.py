@@ -37,8 +37,9 @@ class Responses:
 
     `index` numbers the responses of this step and `group` its prompts; `prompt_id` names prompts across steps.
     `old_entropy` is the exact entropy of the old policy's next-token distribution. `reference_log_prob` is None unless
-    the method asks for a reference (`Method.reference`), `engine_log_prob`, what the engine said of the tokens that it
-    sampled, unless it asks for that (`Method.uses_engine_log_prob`). The last three are known on the driver only.
+    the method asks for a reference (`Method.reference`); `engine_log_prob`, what the engine said of the tokens that it
+    sampled, is None in the update unless it asks for that (`Method.uses_engine_log_prob`). The last three are known on the
+    driver only.
     """
 
     response_mask: Tensor  # [B, T] bool

@@ -36,7 +36,7 @@ from stages.rl import controls
 from stages.rl.advantages import group_normalised
 from stages.rl.batch import Responses, State, TrainingStep, Update
 from stages.rl.combination import combine
-from stages.rl.ratio import clipped_objective, outside_clip
+from stages.rl.ratio import clipped_objective, outside_clip, unlikely
 from stages.rl.settings import BatchStatistics, BatchStatisticsSettings, Rollout
 from stages.rl.settings import Settings as AnySettings
 from stages.rl.sources import Sources
@@ -227,6 +227,7 @@ class Method:
         logged = {
             "clip_fraction_high": clipped & (update.advantages > 0),
             "clip_fraction_low": clipped & (update.advantages < 0),
+            "clip_fraction_unlikely": clipped & unlikely(update),
             "kl": (update.old_log_prob - update.log_prob).detach(),
             "kept_fraction": update.mask,
         }

@@ -1,9 +1,11 @@
 """Clipping of the ratio π/π_old."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from stages.rl.batch import Update
+from stages.rl.batch import Responses, Update
 
 
 def clip(ratio: Tensor, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
@@ -16,6 +18,11 @@ def outside_clip(update: Update, clip_low: float | Tensor, clip_high: float | Te
     """[B, T] bool: tokens whose gradient PPO's clip removes."""
     ratio, advantages = update.ratio, update.advantages
     return ((advantages > 0) & (ratio > 1 + clip_high)) | ((advantages < 0) & (ratio < 1 - clip_low))
+
+
+def unlikely(responses: Responses) -> Tensor:
+    """[B, T] bool: tokens that the old policy sampled although their probability was below 1/2."""
+    return responses.old_log_prob < math.log(0.5)
 
 
 def clipped_objective(

@@ -56,6 +56,16 @@ def training_section(results: Results) -> Section:
     )
     blocks.append(
         Picture(
+            "trainer_against_engine",
+            "Three panels over training steps: mean difference of log-probs between trainer and engine, KL, share of tokens"
+            " whose ratio leaves one half to two.",
+            "Trainer against engine, on the tokens that the engine sampled and before each update: "
+            + "; ".join(_widest_gaps(results))
+            + ".",
+        )
+    )
+    blocks.append(
+        Picture(
             "response_length",
             _alt(results, "response_length", "Response length in tokens", 1),
             "Response length in training, mean over the responses of a step.",
@@ -78,6 +88,15 @@ def _alt(results: Results, column: str, name: str, digits: int) -> str:
         for method, (before, after) in ends(results.steps, column).items()
     )
     return f"{name} over training steps, a line a method, {first} and {last}: {'; '.join(parts)}."
+
+
+def _widest_gaps(results: Results) -> list[str]:
+    """A part of a sentence for each method: where its log-probs were farthest from the engine's."""
+    parts = []
+    for method in results.methods:
+        column = results.steps[results.steps["method"] == method].set_index("step")["engine_log_prob_difference"]
+        parts.append(f"{method} differs most at step {column.idxmax()}, by {column.max():.2g} nats a token")
+    return parts
 
 
 def _first_and_last(results: Results) -> Table:
