@@ -33,7 +33,9 @@ COLUMNS = {
     # on the old policy, over the step's responses
     "entropy": Column("entropy", NATS, "exact entropy of the next-token distribution, mean over tokens"),
     "entropy_quantile_80": Column(
-        "entropy, 80 % quantile", NATS, "a fifth of the tokens, those at which the policy decides something, lie above it"
+        "entropy, 80 % quantile",
+        NATS,
+        "a fifth of the tokens, those at which the policy decides something, lie above it",
     ),
     "entropy_first_half": Column("entropy, first half", NATS, "mean over the first half of each response's tokens"),
     "entropy_second_half": Column(
@@ -71,7 +73,9 @@ COLUMNS = {
         "held by the dual clip, A < 0", SHARE, "no gradient because the ratio is above the dual clip", always=False
     ),
     "clip_fraction_unlikely": Column(
-        "clipped unlikely tokens", SHARE, "of those clipped above or below, the ones sampled with a probability below 1/2"
+        "clipped unlikely tokens",
+        SHARE,
+        "of those clipped above or below, the ones sampled with a probability below 1/2",
     ),
     "kl": Column("ln π_old − ln π", NATS, "mean over tokens: the k1 estimate of the KL from the old policy"),
     "kept_fraction": Column("tokens that count", SHARE, "tokens that the method's mask keeps"),
@@ -80,7 +84,9 @@ COLUMNS = {
     # the trainer's log-probs of the sampled tokens against those of the engine that sampled them, before the update
     "engine_log_prob_difference": Column("trainer against engine", NATS, "mean of |ln p_trainer − ln p_engine|"),
     "engine_kl": Column("KL(engine ‖ trainer)", NATS, "mean over tokens of r − 1 − ln r, r = p_trainer/p_engine (k3)"),
-    "engine_ratio_outside": Column("ratio to engine outside [1/2, 2]", SHARE, "p_trainer/p_engine below 1/2 or above 2"),
+    "engine_ratio_outside": Column(
+        "ratio to engine outside [1/2, 2]", SHARE, "p_trainer/p_engine below 1/2 or above 2"
+    ),
     "rollout_probability_difference": Column(
         "trainer against engine", "probability", "largest difference of a token's probability between the two"
     ),
