@@ -16,6 +16,7 @@ What they are made of. A folder imports from those below it, never from one abov
 
     tools        commands beside the pipeline: the estimate of a profile, what a machine lacks for it, the sweep over all methods
     reporting    results -> tables -> figures -> sections -> page
+    claims       published claims as experiments, and what the runs say of them
     verdicts     the rule that judges a published number, and its comparisons
     profile      params.yaml and its sections, the effective protocol, plans, the code fingerprint
     published    the published numbers as a checked table

@@ -30,6 +30,7 @@ from stages.reporting.sections.content import all_sections, summary
 from stages.reporting.side_files.hours import hours, write_hours
 from stages.reporting.side_files.samples import write_samples
 from stages.reporting.tables.checkpoints import chosen_checkpoints
+from stages.reporting.tables.claims import judged, measured, read_all
 from stages.reporting.tables.comparison import compare_with_published, published_tables
 from stages.reporting.tables.controls import against_controls
 from stages.reporting.tables.counts import disagreements, sample_counts
@@ -46,17 +47,21 @@ DATA = Path("data")
 def build_report(root: Path, profile: str, data: Path = DATA) -> None:
     """Writes `<root>/<profile>/report`. InputError names the stage to run when a declared run is missing or wrong.
 
-    `data` holds the folders `published` and `protocols`, read for a profile with a published setting.
+    `data` holds the folders `published` and `protocols`, read for a profile with a published setting, and `claims`, for one that
+    names some.
     """
     results = load(root, profile)
     tables = measure(results)
+    claims = read_all(results, data)
+    if claims:
+        tables["claims"] = judged(claims, measured(results, tables["scores_by_run"]))
     compared = compare_with_published(results, tables["scores_by_run"], data)
     drawable = drawn_data(results, tables, compared)
     figures = draw(results, tables, drawable)
     title, lead, sections = (
         f"Entropy methods, profile {profile}",
         summary(results),
-        all_sections(results, tables, compared),
+        all_sections(results, tables, compared, claims),
     )
     with output_folder(root / profile / "report", lambda folder: check_report(folder, results)) as folder:
         write_json(folder / "metrics.json", metrics(results, tables["scores_by_run"]))

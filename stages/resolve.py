@@ -25,6 +25,10 @@ def main(arguments: list[str]) -> None:
             f"profile: params.yaml holds {params.profile!r}, not {' '.join(arguments)!r}; "
             "cp profiles/<name>.yaml params.yaml"
         )
+    if params.claims:
+        from stages.profile.claims_setting import check_claims
+
+        check_claims(params)
     written = plans(params)
     if params.published:
         # pandas takes seconds that no other profile needs

@@ -44,6 +44,9 @@ class Params(Section):
         {}, description="those evaluated beside the last: name -> rule (stages/protocols/checkpoint.py)"
     )
     published: Published | None = None
+    claims: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]] = Field(
+        [], description="files of data/claims whose claims the report judges"
+    )
     models: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Released] = {}
 
     @model_validator(mode="after")

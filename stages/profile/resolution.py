@@ -130,6 +130,7 @@ def report_plan(params: Params) -> ReportPlan:
         train=params.train,
         backend=params.backend,
         published=params.published,
+        claims=params.claims,
     )
 
 

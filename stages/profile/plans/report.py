@@ -17,7 +17,7 @@ from stages.protocols.effective import EffectiveProtocol
 class ReportPlan(Plan):
     """`method_of`: name under `methods` -> method. `method_settings`: run -> its complete settings. `benchmarks`: name ->
     samples a problem. `released`: evaluated models that others trained. `checkpoints`: name -> rule, of those
-    evaluated beside the last. `protocol`: the effective one, in which nothing is
+    evaluated beside the last. `claims`: files of data/claims. `protocol`: the effective one, in which nothing is
     unknown; `protocol_overrides`: where it is not the one that the profile names.
     """
 
@@ -35,6 +35,7 @@ class ReportPlan(Plan):
     train: Train
     backend: Backend
     published: Published | None
+    claims: list[str] = []
 
     @classmethod
     def read_of(cls, profile: str, path: Path) -> Self:

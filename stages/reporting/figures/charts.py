@@ -62,16 +62,17 @@ def row_panel(
     only: Mapping[str, str] = {},
     origin: bool = False,
     label_width: int = 150,
+    digits: int = 1,
 ) -> alt.LayerChart:
     """A row a model in `order`: `value` as a dot, `low` to `high` as a line; with `origin` a rule at zero.
 
-    Labels wider than `label_width` pixels are cut.
+    Labels wider than `label_width` pixels are cut; a tooltip's numbers have so many `digits`.
     """
     axis = alt.Axis(grid=False, labelLimit=label_width)
     y = alt.Y("method:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=axis)
     x = alt.X("value:Q", title=x_title, scale=alt.Scale(zero=origin, nice=True), axis=alt.Axis(tickCount=5))
     base = _chart(data, only).encode(y=y, color=_colour(models, legend=False))
-    numbers = [alt.Tooltip(f"{name}:Q", format=".1f") for name in ("value", "low", "high")]
+    numbers = [alt.Tooltip(f"{name}:Q", format=f".{digits}f") for name in ("value", "low", "high")]
     layers = [
         base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=x_title), x2="high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(x=x, tooltip=["method:N", *numbers]),

@@ -2,7 +2,14 @@
 
 import pandas as pd
 
-from stages.reporting.figures.evaluation import gain_figure, pass_figure, price_figure, score_figure, verdict_figure
+from stages.reporting.figures.evaluation import (
+    claim_figure,
+    gain_figure,
+    pass_figure,
+    price_figure,
+    score_figure,
+    verdict_figure,
+)
 from stages.reporting.figures.models import lines_of
 from stages.reporting.figures.progress import progress_figures
 from stages.reporting.figures.specification import Figure
@@ -19,6 +26,7 @@ def draw(results: Results, tables: dict[str, pd.DataFrame], drawn_data: dict[str
         "pass_at_k": pass_figure(scores, models),
         "gains": gain_figure(tables["gains"], results.plan.benchmarks, models),
         "entropy_against": price_figure(tables["prices"], models),
+        "claims": claim_figure(drawn_data["claims"]) if "claims" in drawn_data else None,
         "verdicts": verdict_figure(drawn_data["verdicts"]) if "verdicts" in drawn_data else None,
     }
     drawn = progress_figures(with_gap(results.steps), results.plan.train.steps, models)

@@ -8,6 +8,7 @@ import pandas as pd
 from stages.artifacts.steps import OWN
 from stages.reporting.figures.progress import PROGRESS
 from stages.reporting.inputs.results import Results
+from stages.reporting.tables.claims import compares_entropies
 from stages.reporting.tables.comparison import Comparison
 from stages.reporting.tables.gains import REFERENCE
 from stages.reporting.tables.steps import with_gap
@@ -30,6 +31,8 @@ def drawn_data(
     }
     if compared is not None:
         found["verdicts"] = _headline(compared.verdicts)
+    if "claims" in tables:
+        found["claims"] = _claims(tables["claims"])
     order = {name: place for place, name in enumerate([REFERENCE, *results.models])}
     return {
         name: table.sort_values("method", key=lambda column: column.map(order), kind="stable").map(_rounded)
@@ -63,6 +66,15 @@ def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
     difference, half = rows["difference"], rows["half_width"]
     ends = {"low": difference - half, "high": difference + half}
     return pd.DataFrame({"method": names, "value": difference, **ends, "verdict": rows["kind"]})
+
+
+def _claims(judged: pd.DataFrame) -> pd.DataFrame:
+    """The tests that set the entropy of one run against that of another, a row each; `method` names the row."""
+    rows = judged[compares_entropies(judged)]
+    names = rows["claim"] + ": " + rows["test"].str.removeprefix("entropy: ")
+    return pd.DataFrame(
+        {"method": names, "value": rows["number"], "low": rows["low"], "high": rows["high"], "outcome": rows["outcome"]}
+    )
 
 
 def _rounded(value: Any) -> Any:

@@ -11,6 +11,7 @@ from stages.reporting.figures.specification import Figure
 from stages.reporting.palette import variable
 from stages.reporting.tables.gains import AVERAGE
 
+OUTCOMES = {"supported": variable("series-2"), "contradicted": variable("series-1")}  # others grey
 VERDICTS = {"equivalent": variable("series-2"), "not reproduced": variable("series-1")}  # others grey
 
 
@@ -69,3 +70,11 @@ def verdict_figure(verdicts: pd.DataFrame) -> Figure | None:
         "verdicts", looks, "ours less published", "points", order=list(looks), origin=True, label_width=260
     )
     return Figure([panel], "verdicts") if looks else None
+
+
+def claim_figure(claims: pd.DataFrame) -> Figure | None:
+    """Differences in entropy that claims are about, a row a test; `claims` as of `drawn_data`."""
+    looks = {row.method: Line(OUTCOMES.get(row.outcome, variable("muted")), [], 1.8) for row in claims.itertuples()}
+    title = "entropy, first run less second"
+    panel = row_panel("claims", looks, title, "nats a token", order=list(looks), origin=True, label_width=320, digits=3)
+    return Figure([panel], "claims") if looks else None

@@ -2,10 +2,12 @@
 
 import pandas as pd
 
+from stages.claims.schema import Claims
 from stages.reporting.inputs.results import Results
 from stages.reporting.sections.benefits import benefits_section
 from stages.reporting.sections.blocks import Block, OnDemand, Section, Table, Text
 from stages.reporting.sections.checkpoints import checkpoints_section
+from stages.reporting.sections.claims import claims_section
 from stages.reporting.sections.controls import controls_section
 from stages.reporting.sections.fixed_models import fixed_models_section
 from stages.reporting.sections.numbers import count_of, number
@@ -21,9 +23,13 @@ from stages.reporting.tables.gains import REFERENCE
 from stages.reporting.tables.steps import ends, ends_in_words, own_columns
 
 
-def all_sections(results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None) -> list[Section]:
-    """`tables`: those of `stages.report.measure`; `compared` is None without a published setting."""
+def all_sections(
+    results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None, claims: dict[str, Claims]
+) -> list[Section]:
+    """`tables`: those of `stages.report`; `compared` is None without a published setting; `claims`: by file."""
     parts = [] if compared is None else fixed_models_section(compared)
+    if claims:
+        parts.append(claims_section(claims, tables["claims"]))
     parts += [trust_section(results, tables["samples"]), training_section(results)]
     if own_columns(results.steps):
         parts.append(schedules_section(results))
