@@ -32,10 +32,10 @@ def drawn_data(
     if compared is not None:
         found["verdicts"] = _headline(compared.verdicts)
     if "claims" in tables:
-        found["claims"] = _claims(tables["claims"])
+        found["claims"] = claim_rows(tables["claims"])
     order = {name: place for place, name in enumerate([REFERENCE, *results.models])}
     return {
-        name: table.sort_values("method", key=lambda column: column.map(order), kind="stable").map(_rounded)
+        name: table.sort_values("method", key=lambda column: column.map(order), kind="stable").map(rounded)
         for name, table in found.items()
     }
 
@@ -68,7 +68,7 @@ def _headline(verdicts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"method": names, "value": difference, **ends, "verdict": rows["kind"]})
 
 
-def _claims(judged: pd.DataFrame) -> pd.DataFrame:
+def claim_rows(judged: pd.DataFrame) -> pd.DataFrame:
     """The tests that set the entropy of one run against that of another, a row each; `method` names the row."""
     rows = judged[compares_entropies(judged)]
     names = rows["claim"] + ": " + rows["test"].str.removeprefix("entropy: ")
@@ -77,5 +77,5 @@ def _claims(judged: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     return float(f"{value:.5g}") if isinstance(value, float) and math.isfinite(value) else value
