@@ -1,4 +1,4 @@
-"""Intervention: the tokens of one region count by a factor, all else equal. An instrument of the laboratory, no published method.
+"""Intervention: the tokens of one region count by a factor, all else equal. An instrument, not a published method.
 
     weight = factor on tokens whose advantage has the sign `sign` and that the old policy sampled with a probability in
              [probability_from, probability_below); 1 elsewhere
@@ -8,7 +8,7 @@ factor 0 takes the kind's gradient away, −1 turns it round. The papers that th
 sign and probability (2510.10150 Figs 6, 22, 23; 2602.09782 §3) and of the tokens with A > 0 (2511.05993 §7.2).
 
 Defaults: this bench's choice; a run sets the region that it asks about.
-Deviations from the paper: 2511.05993 and 2510.10150 leave tokens out; whether these leave the denominator is not published.
+Deviations from the paper: 2511.05993 and 2510.10150 leave such tokens out of the loss; here they stay in its denominator.
 Reduces to GRPO at: factor 1.
 """
 

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pandas as pd
+import torch
 import yaml
 
 from stages.claims.quantities import Measured
@@ -61,7 +62,7 @@ def collect(results: Path, kept: Path) -> None:
 def read(kept: Path) -> tuple[Measured, dict[str, object]]:
     """What `collect` wrote; InputError where a file is missing."""
     try:
-        tables = [pd.read_csv(kept / name) for name in ("steps.csv", "scores.csv")]
+        tables = [pd.read_csv(kept / name, float_precision="round_trip") for name in ("steps.csv", "scores.csv")]
     except FileNotFoundError as error:
         raise InputError(f"{error.filename} is missing: restore {KEPT} from the repository")
     return Measured(*tables), read_json(kept / "origin.json")
@@ -92,16 +93,17 @@ def _origin(table: Measured, origin: dict[str, object]) -> Section:
         f"{count_of(len(seeds), 'run')} with {seeds.min()} to {seeds.max()} training seeds, {table.steps['step'].max()} steps each,"
         f" trained by commit `{origin['commit']}` on {origin['processor']}. On that kind of processor the same commit gives the same"
         " bytes; another one may round differently, and then a run drifts away from what is kept here after some steps. A test"
-        " trains the first steps again and compares."
+        " trains the first steps again and compares (`python -m stages.tools.rerun`)."
     )
     return Section("origin", "Where the numbers come from", [Text(text)])
 
 
 def processor() -> str:
-    """The model's name, as Linux tells it."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    """What decides how sums are rounded: the processor's kind, as Linux tells it, and the instructions that torch uses of it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    kind = [f"{part} {told[part]}" for part in ("cpu family", "model", "stepping") if part in told]
+    return ", ".join([told.get("model name", platform.machine()), *kind, torch.backends.cpu.get_cpu_capability()])
 
 
 def _git(*arguments: str) -> str:

@@ -246,6 +246,13 @@ CASES = [
     ("opo_steer", {}, steer),
     ("par", {"variant": "constant", "initial_weight": 0.3}, lambda r, a, u, s: (
         ppo(r, a, u, s) * torch.where(a > 0, 0.3, 1.0))),
+    ("intervention", {"factor": -1.0}, lambda r, a, u, s: ppo(r, a, u, s) * torch.where(a > 0, -1, 1)),
+    (
+        "intervention",
+        {"sign": "negative", "probability_below": 0.5},
+        lambda r, a, u, s: ppo(r, a, u, s) * ~((a < 0) & (u.old_log_prob.exp() < 0.5)),
+    ),
+    ("intervention", {"sign": "any", "probability_from": 0.5}, lambda r, a, u, s: ppo(r, a, u, s) * (u.old_log_prob.exp() < 0.5)),
     ("rand_pos_clip", {"share": 1.0}, lambda r, a, u, s: ppo(r, a, u, s) * (a <= 0)),
     ("cw_grpo", {}, cw_grpo),
     ("flexible", {"variant": "decrease_increase_decrease"}, flexible_falling),

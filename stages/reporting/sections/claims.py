@@ -1,5 +1,7 @@
 """The report's section on published claims: what becomes of each under decision rules that stood before the runs."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from stages.claims.schema import Claims
@@ -10,7 +12,7 @@ from stages.reporting.tables.claims import FALSE_DISCOVERIES, compares_entropies
 OUTCOMES = ("supported", "contradicted", "inconclusive", "not run", "not testable here")
 
 
-def claims_section(claims: dict[str, Claims], judged: pd.DataFrame) -> Section:
+def claims_section(claims: Mapping[str, Claims], judged: pd.DataFrame) -> Section:
     """`judged`: the table of stages/reporting/tables/claims.py."""
     blocks: list[Block] = [Text(text) for text in _summary(judged)]
     if compares_entropies(judged).any():

@@ -1,5 +1,8 @@
 """The report's sections in reading order, and the summary above them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pandas as pd
 
 from stages.claims.schema import Claims
@@ -24,9 +27,12 @@ from stages.reporting.tables.steps import ends, ends_in_words, own_columns
 
 
 def all_sections(
-    results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None, claims: dict[str, Claims]
+    results: Results,
+    tables: dict[str, pd.DataFrame],
+    compared: Comparison | None,
+    claims: Mapping[str, Claims] = MappingProxyType({}),
 ) -> list[Section]:
-    """`tables`: those of `stages.report`; `compared` is None without a published setting; `claims`: by file."""
+    """`tables`: those of `stages.report`; `compared` is None without a published setting; `claims`: those that the profile names, by file."""
     parts = [] if compared is None else fixed_models_section(compared)
     if claims:
         parts.append(claims_section(claims, tables["claims"]))
