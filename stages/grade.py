@@ -12,14 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from stages.artifacts.grades import ALTERNATIVE, SCORES, InstructionScore, NotRun, Score, check_grades, write_table
+from stages.artifacts.grades import (
+    ALTERNATIVE,
+    SCORES,
+    InstructionScore,
+    NotRun,
+    ReliabilityBin,
+    Score,
+    check_grades,
+    write_table,
+)
 from stages.artifacts.samples import Sample, read_samples
 from stages.common.command import run_stage
 from stages.common.files import InputError, output_folder, read_jsonl, write_json
 from stages.graders.base import Grade
 from stages.graders.registry import GRADERS
 from stages.profile.plans.grade import GradePlan
-from stages.statistics import avg_at_k, pass_at_k
+from stages.statistics import Votes, avg_at_k, brier_score, expected_calibration_error, pass_at_k, reliability, votes
 from stages.text.diversity import diversity
 
 Pair = tuple[dict[str, Any], Sample]  # problem, sample
@@ -93,6 +102,8 @@ def grade_benchmark(pairs: list[Pair], k: int, name: str, alternatives: list[str
     write_table(file, table_of(pairs, grades, others))
     correct = np.array([grade.correct for grade in grades])
     statuses = Counter(grade.status for grade in grades)
+    answers = [grade.extracted for grade in grades]
+    vote = votes(answers, correct.tolist(), k)
     return Score(
         status="graded",
         problems=problems,
@@ -107,7 +118,8 @@ def grade_benchmark(pairs: list[Pair], k: int, name: str, alternatives: list[str
         timeouts=statuses["timeout"],
         errors=sum(count for status, count in statuses.items() if status.startswith("error")),
         statuses=dict(sorted(statuses.items())),
-        diversity=diversity([text for _, text in texts], [grade.extracted for grade in grades], k),
+        diversity=diversity([text for _, text in texts], answers, correct.tolist(), k),
+        **calibration(vote),
         disagreement={other: compare(correct, theirs) for other, theirs in others.items()},
         alternatives={
             other: f"not run: {not_run[other]}" if other in not_run else GRADERS[other].version()
@@ -115,6 +127,17 @@ def grade_benchmark(pairs: list[Pair], k: int, name: str, alternatives: list[str
         },
         instruction_level=instruction_level({name: grades, **others}, k),
     )
+
+
+def calibration(vote: Votes) -> dict[str, Any]:
+    """The fields of the record that tell of the vote over each problem's samples; none where there was no vote."""
+    if not len(vote.right):
+        return {}
+    errors = {"expected_calibration_error": expected_calibration_error(vote), "brier_score": brier_score(vote)}
+    return {
+        "calibration": errors,
+        "reliability": [ReliabilityBin(**part._asdict()) for part in reliability(vote)],
+    }
 
 
 def instruction_level(grades: dict[str, list[Grade]], k: int) -> dict[str, InstructionScore] | None:

@@ -60,11 +60,24 @@ class InstructionScore(BaseModel):
     pass_at_k: dict[str, FiniteFloat]
 
 
+class ReliabilityBin(BaseModel):
+    """Problems whose vote share lies in one tenth of (0, 1]: how many, its mean, the share of them whose vote is right."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    problems: NonNegativeInt
+    confidence: FiniteFloat
+    right: FiniteFloat
+
+
 class Score(BaseModel):
     """The record of a graded benchmark. Counts are of samples, `rows` of them; what cannot be judged is wrong.
 
     `pass_at_k`: j -> pass@j. `statuses`: as in the table, with their counts. `diversity`: distinct_1_to_5 (product of
     distinct n-gram shares; absent where no sample has five words) and answers_per_problem (different final answers).
+    self_bleu, of all samples, and self_bleu_right, of as many right ones; answer_entropy in nats. `calibration`:
+    expected_calibration_error and brier_score of the vote over a problem's samples, and `reliability` its bins; absent where
+    no sample has an answer.
     `disagreement`: alternative grader -> counts of both_right, only_primary, only_alternative, both_wrong.
     `alternatives`: alternative grader -> its version, or `not run: ` and why.
     `instruction_level`: grader -> its score of single instructions, where prompts give several; else absent.
@@ -86,6 +99,8 @@ class Score(BaseModel):
     errors: NonNegativeInt
     statuses: dict[str, NonNegativeInt]
     diversity: dict[str, FiniteFloat]
+    calibration: dict[str, FiniteFloat] | None = None
+    reliability: list[ReliabilityBin] | None = None
     disagreement: dict[str, dict[str, NonNegativeInt]]
     alternatives: dict[str, str]
     instruction_level: dict[str, InstructionScore] | None = None

@@ -8,6 +8,11 @@ import pandas as pd
 
 from stages.artifacts.steps import COLUMNS, OWN
 
+# What grading measures of a benchmark's samples beside avg and pass@k (stages/artifacts/grades.py).
+OF_SAMPLES = (
+    "distinct_1_to_5", "self_bleu", "self_bleu_right", "answers_per_problem", "answer_entropy", "expected_calibration_error",
+    "brier_score",
+)  # fmt: skip
 FIRST, LAST = 2, 5  # steps that `start` and `end` are means over
 SMOOTHED = 5  # steps of the mean reward that `reward R` looks at
 
@@ -20,7 +25,7 @@ DERIVED = {
 
 
 class Score(NamedTuple):
-    """`avg lab_sum`, `pass@8 lab_chain`, `distinct_n_grams lab_sum`: `k` is None but for pass@k."""
+    """`avg lab_sum`, `pass@8 lab_chain`, `self_bleu lab_sum`: `k` is None but for pass@k."""
 
     metric: str
     k: int | None
@@ -37,7 +42,7 @@ class Window(NamedTuple):
 
 def score_of(measure: str) -> Score | None:
     """What `measure` names if it is a score, else None."""
-    match = re.fullmatch(r"(avg|distinct_n_grams|pass@(\d+)) (\S+)", measure)
+    match = re.fullmatch(rf"(avg|{'|'.join(OF_SAMPLES)}|pass@(\d+)) (\S+)", measure)
     return Score(match[1].partition("@")[0], int(match[2]) if match[2] else None, match[3]) if match else None
 
 

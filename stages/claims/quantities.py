@@ -14,7 +14,7 @@ from stages.claims.schema import ALL, START, Test
 @dataclass(frozen=True)
 class Measured:
     """`steps` has a row a run and step: method, seed and the columns of steps.jsonl. `scores` has a row a trained run and score:
-    method, seed, benchmark, metric (avg, pass, distinct_n_grams), k, value.
+    method, seed, benchmark, metric (avg, pass, or one of `OF_SAMPLES`), k, value.
     """
 
     steps: pd.DataFrame

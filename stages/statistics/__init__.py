@@ -2,6 +2,7 @@
 
 scores.py      avg@k and pass@k
 intervals.py   intervals for scores and gains, and variances over seeds pooled over methods
+calibration.py confidence of the vote over samples against its being right
 contrasts.py   ours less a published number: its error, and which differences so many seeds can find
 
 An interval is of one of three kinds, and must be printed with its kind:
@@ -10,6 +11,7 @@ one model only   sampling noise alone: "training variance unknown" (`one_model_i
 paired samples   sampling noise of the difference of two models that were sampled with the same seeds (`paired_interval`)
 """
 
+from stages.statistics.calibration import Bin, Votes, brier_score, expected_calibration_error, reliability, votes
 from stages.statistics.contrasts import (
     Error,
     least_difference,
@@ -31,10 +33,14 @@ from stages.statistics.intervals import (
 from stages.statistics.scores import avg_at_k, pass_at_k
 
 __all__ = [
+    "Bin",
     "Error",
     "Interval",
     "Pooled",
+    "Votes",
     "avg_at_k",
+    "brier_score",
+    "expected_calibration_error",
     "greatest_sampling_error",
     "least_difference",
     "one_model_interval",
@@ -43,8 +49,10 @@ __all__ = [
     "planned_error",
     "pool_gains",
     "pool_seeds",
+    "reliability",
     "seed_interval",
     "seeds_for_equivalence",
     "seeds_to_find",
     "trained_error",
+    "votes",
 ]

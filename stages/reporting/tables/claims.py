@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control, ttest_1samp
 
 from stages.claims.judge import Finding, judge, together
+from stages.claims.measures import OF_SAMPLES
 from stages.claims.quantities import Measured, numbers
 from stages.claims.schema import Claims, Test, read_claims
 from stages.reporting.inputs.results import Results
@@ -26,15 +27,16 @@ def read_all(results: Results, data: Path) -> dict[str, Claims]:
 def measured(results: Results, scores: pd.DataFrame) -> Measured:
     """What tests can ask of; `scores` is the table of `by_run`."""
     own = scores[scores["seed"].notna()][["method", "seed", "benchmark", "metric", "k", "value"]]
-    diverse = [
-        (run.method, run.seed, benchmark, "distinct_n_grams", None, graded.score.diversity["distinct_1_to_5"])
-        for run in results.runs
-        for benchmark in results.plan.benchmarks
-        if run.seed is not None
-        and (graded := results.grades.get((run.name, benchmark))) is not None
-        and "distinct_1_to_5" in graded.score.diversity
-    ]
-    return Measured(results.steps, pd.concat([own, pd.DataFrame(diverse, columns=own.columns)], ignore_index=True))
+    rows = []
+    for run in (run for run in results.runs if run.seed is not None):
+        for benchmark in results.plan.benchmarks:
+            if (graded := results.grades.get((run.name, benchmark))) is not None:
+                found = graded.score.diversity | (graded.score.calibration or {})
+                rows += [
+                    (run.method, run.seed, benchmark, name, None, found[name]) for name in OF_SAMPLES if name in found
+                ]
+    of_samples = pd.DataFrame(rows, columns=own.columns).astype(own.dtypes.to_dict())
+    return Measured(results.steps, pd.concat([own, of_samples], ignore_index=True))
 
 
 def judged(claims: dict[str, Claims], measured: Measured) -> pd.DataFrame:
