@@ -33,7 +33,7 @@ from stages.reporting.tables.checkpoints import chosen_checkpoints
 from stages.reporting.tables.claims import judged, measured, read_all
 from stages.reporting.tables.comparison import compare_with_published, published_tables
 from stages.reporting.tables.controls import against_controls
-from stages.reporting.tables.counts import disagreements, sample_counts
+from stages.reporting.tables.counts import disagreements, reliability_bins, sample_counts
 from stages.reporting.tables.gains import averages, gains
 from stages.reporting.tables.metrics import metrics, plots
 from stages.reporting.tables.prices import prices
@@ -113,6 +113,7 @@ def measure(results: Results) -> dict[str, pd.DataFrame]:
         "checkpoints": chosen_checkpoints(results),
         "prices": prices(results, counts, runs),
         "disagreements": disagreements(results),
+        "reliability": reliability_bins(results),
         "settings": settings(results),
     }
 

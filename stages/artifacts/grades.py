@@ -106,6 +106,18 @@ class Score(BaseModel):
     instruction_level: dict[str, InstructionScore] | None = None
 
 
+# What is measured of a benchmark's samples beside avg and pass@k.
+OF_SAMPLES = (
+    "distinct_1_to_5", "self_bleu", "self_bleu_right", "answers_per_problem", "answer_entropy", "expected_calibration_error",
+    "brier_score",
+)  # fmt: skip
+
+
+def of_samples(score: Score) -> dict[str, float]:
+    """Those of `OF_SAMPLES` that were measured."""
+    return score.diversity | (score.calibration or {})
+
+
 def write_table(path: Path, columns: Mapping[str, Iterable[Any]]) -> None:
     """`columns`: those of `COLUMNS` and any of alternative graders; the same bytes for the same content."""
     fields = [(name, COLUMNS.get(name, pyarrow.bool_())) for name in columns]

@@ -6,13 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from stages.artifacts.grades import OF_SAMPLES
 from stages.artifacts.steps import COLUMNS, OWN
 
-# What grading measures of a benchmark's samples beside avg and pass@k (stages/artifacts/grades.py).
-OF_SAMPLES = (
-    "distinct_1_to_5", "self_bleu", "self_bleu_right", "answers_per_problem", "answer_entropy", "expected_calibration_error",
-    "brier_score",
-)  # fmt: skip
 FIRST, LAST = 2, 5  # steps that `start` and `end` are means over
 SMOOTHED = 5  # steps of the mean reward that `reward R` looks at
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import subprocess
 
 import pyarrow
@@ -53,8 +54,10 @@ def test_scores_and_table(tmp_path):
         "toy": {
             "status": "graded", "problems": 2, "k": 2, "rows": 4, "avg_at_k": 0.5, "pass_at_k": {"1": 0.5, "2": 1.0},
             "grader": "exact_box", "grader_version": "1", "truncated": 1, "no_answer": 1, "timeouts": 0, "errors": 0,
-            "statuses": {"graded": 3, "no answer": 1}, "diversity": {"answers_per_problem": 1.5},
-            "disagreement": {}, "alternatives": {},
+            "statuses": {"graded": 3, "no answer": 1}, "disagreement": {}, "alternatives": {},
+            "diversity": {"answers_per_problem": 1.5, "answer_entropy": pytest.approx(math.log(2) / 2)},
+            "calibration": {"expected_calibration_error": 0.5, "brier_score": 0.25},
+            "reliability": [{"problems": 2, "confidence": 0.5, "right": 1.0}],
         }
     }  # fmt: skip
     table = pyarrow.parquet.read_table(grades / "toy.parquet")

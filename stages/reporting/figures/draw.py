@@ -7,6 +7,7 @@ from stages.reporting.figures.evaluation import (
     gain_figure,
     pass_figure,
     price_figure,
+    reliability_figure,
     score_figure,
     verdict_figure,
 )
@@ -25,6 +26,7 @@ def draw(results: Results, tables: dict[str, pd.DataFrame], drawn_data: dict[str
         "scores": score_figure(scores, models),
         "pass_at_k": pass_figure(scores, models),
         "gains": gain_figure(tables["gains"], results.plan.benchmarks, models),
+        "reliability": reliability_figure(tables["reliability"], models),
         "entropy_against": price_figure(tables["prices"], models),
         "claims": claim_figure(drawn_data["claims"]) if "claims" in drawn_data else None,
         "verdicts": verdict_figure(drawn_data["verdicts"]) if "verdicts" in drawn_data else None,

@@ -29,6 +29,9 @@ def drawn_data(
             **{name: 100 * prices[name] for name in ("score", "low", "high")}
         ),
     }
+    if len(tables["reliability"]):
+        bins = tables["reliability"]
+        found["reliability"] = bins.assign(lowest_right=bins["right"], highest_right=bins["right"])
     if compared is not None:
         found["verdicts"] = _headline(compared.verdicts)
     if "claims" in tables:

@@ -50,6 +50,18 @@ def gain_figure(gains: pd.DataFrame, benchmarks: Iterable[str], models: Lines) -
     return Figure(panels, "gains") if panels else None
 
 
+def reliability_figure(bins: pd.DataFrame, models: Lines) -> Figure | None:
+    """How often a vote is right against its share, a panel a benchmark; `bins` is the table `reliability`."""
+    share = alt.X("confidence:Q", title="share of samples that agree", scale=alt.Scale(domain=[0, 1], nice=False))
+    panels = [
+        line_panel(
+            "reliability", models, "right", f"{name}, vote is right", share, share=True, only={"benchmark": name}
+        )
+        for name in dict.fromkeys(bins["benchmark"])
+    ]
+    return Figure(panels, "reliability") if panels else None
+
+
 def price_figure(prices: pd.DataFrame, models: Lines) -> Figure | None:
     """Score, with its interval, and diversity against the entropy at the last step; `prices` is the table of that name."""
     against = {"score": "average of avg@k, %", "distinct_1_to_5": "diversity: distinct 1- to 5-grams"}

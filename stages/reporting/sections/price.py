@@ -32,6 +32,17 @@ def price_section(results: Results, tables: dict[str, pd.DataFrame]) -> Section:
                 " smaller the difference, the less its certainty tells right from wrong.",
             )
         )
+    if len(tables["reliability"]):
+        blocks.append(
+            Picture(
+                "reliability",
+                "Share of problems whose most frequent answer is right against the share of samples that give it, a line a"
+                " model and a panel a benchmark.",
+                "Reliability: of the problems on which a share of the samples agrees (by tenths), how often the answer they"
+                " agree on is right. A model that is as sure as it is right lies on the diagonal. The numbers are in"
+                " tables/reliability.csv.",
+            )
+        )
     if len(tables["disagreements"]):
         blocks.append(_disagreements(tables["disagreements"]))
     text = (
@@ -46,11 +57,14 @@ def _prices(prices: pd.DataFrame, counts: pd.DataFrame) -> Table:
     for row in prices.itertuples():
         measured = (row.entropy, row.log_prob_correct, row.log_prob_incorrect, row.log_prob_gap)
         training = [number(value, 3) for value in measured]
-        sampled = [number(row.distinct_1_to_5, 3), number(row.answers_per_problem, 2)]
+        sampled = [number(value, 3) for value in (row.distinct_1_to_5, row.self_bleu, row.self_bleu_right)]
+        sampled += [number(row.answers_per_problem, 2), number(row.answer_entropy, 2)]
+        sampled += [number(row.expected_calibration_error, 3), number(row.brier_score, 3)]
         lengths = [number(100 * row.truncated, 1), number(row.mean_length, 1)]
         rows.append([row.method, *training, *sampled, *lengths])
     header = ["model", "entropy", "log p right", "log p wrong", "right − wrong", "distinct 1–5-grams"]
-    header += ["answers a problem", "truncated, %", "length, tokens"]
+    header += ["self-BLEU", "self-BLEU of right", "answers a problem", "their entropy", "ECE of vote", "Brier of vote"]
+    header += ["truncated, %", "length, tokens"]
     caption = (
         "Left: entropy and mean log-probability of right and wrong responses at the last training step, in nats a token."
         f" Right: of the evaluation's samples, mean over {_places(counts, counts)}{_distinct_on(counts)}. Means over seeds"

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, ttest_1samp
 
+from stages.artifacts.grades import OF_SAMPLES, of_samples
 from stages.claims.judge import Finding, judge, together
-from stages.claims.measures import OF_SAMPLES
 from stages.claims.quantities import Measured, numbers
 from stages.claims.schema import Claims, Test, read_claims
 from stages.reporting.inputs.results import Results
@@ -31,12 +31,12 @@ def measured(results: Results, scores: pd.DataFrame) -> Measured:
     for run in (run for run in results.runs if run.seed is not None):
         for benchmark in results.plan.benchmarks:
             if (graded := results.grades.get((run.name, benchmark))) is not None:
-                found = graded.score.diversity | (graded.score.calibration or {})
+                found = of_samples(graded.score)
                 rows += [
                     (run.method, run.seed, benchmark, name, None, found[name]) for name in OF_SAMPLES if name in found
                 ]
-    of_samples = pd.DataFrame(rows, columns=own.columns).astype(own.dtypes.to_dict())
-    return Measured(results.steps, pd.concat([own, of_samples], ignore_index=True))
+    further = pd.DataFrame(rows, columns=own.columns).astype(own.dtypes.to_dict())
+    return Measured(results.steps, pd.concat([own, further], ignore_index=True))
 
 
 def judged(claims: dict[str, Claims], measured: Measured) -> pd.DataFrame:

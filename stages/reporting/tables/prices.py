@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from stages.artifacts.grades import OF_SAMPLES
 from stages.reporting.inputs.results import Results
 from stages.reporting.tables.gains import averages
 from stages.reporting.tables.steps import GAP, RIGHT, WRONG, with_gap
@@ -12,7 +13,7 @@ def prices(results: Results, counts: pd.DataFrame, runs: pd.DataFrame) -> pd.Dat
     """One row a model, means over its seeds: of the last training step, and of the benchmarks that ran.
 
     method, seeds; entropy, log_prob_correct, log_prob_incorrect and log_prob_gap (nats a token, last step; the gap over
-    the seeds that have both); distinct_1_to_5, answers_per_problem, truncated (share of samples), mean_length (tokens);
+    the seeds that have both); `OF_SAMPLES`, truncated (share of samples), mean_length (tokens);
     score (average of avg@k, 0–1) with its interval, low and high. `counts`: the table of `sample_counts`; `runs`: that of `by_run`.
     """
     scores = averages(runs).set_index("method")
@@ -23,7 +24,7 @@ def prices(results: Results, counts: pd.DataFrame, runs: pd.DataFrame) -> pd.Dat
         last = steps[(steps["method"] == method) & (steps["step"] == results.plan.train.steps)]
         sampled = counts[counts["method"] == method]
         trained = ("entropy", RIGHT, WRONG, GAP)
-        evaluated = ("distinct_1_to_5", "answers_per_problem", "truncated", "mean_length")
+        evaluated = (*OF_SAMPLES, "truncated", "mean_length")
         rows.append(
             {"method": method, "seeds": len(last)}
             | {name: last[name].mean() if name in last else np.nan for name in trained}
