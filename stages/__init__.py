@@ -7,6 +7,7 @@ The stages, in the order in which `dvc.yaml` runs them:
     prepare   the problems to train and to evaluate on
     subset    parts of a training set
     train     one method, one seed
+    diagnose  single optimiser steps of a method, exactly and as papers estimate them, where a profile has probes
     sample_checkpoints, choose    of a run's checkpoints the one that a rule takes, where a profile has such rules
     sample    k samples a problem from one model
     grade     what is right among them
@@ -22,6 +23,7 @@ What they are made of. A folder imports from those below it, never from one abov
     published    the published numbers as a checked table
     backend      the one place that knows verl, Ray and vLLM
     sampling     the one place that asks EvalScope for samples
+    probes       torch and transformers only: what one optimiser step does to the entropy
     methods      the registry of methods, and one file a method
     rl           torch only: what a method is, and the arithmetic that methods share
     protocols    how a model is evaluated, as a record, and what tells two of them apart

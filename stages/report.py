@@ -37,6 +37,7 @@ from stages.reporting.tables.counts import disagreements, reliability_bins, samp
 from stages.reporting.tables.gains import averages, gains
 from stages.reporting.tables.metrics import metrics, plots
 from stages.reporting.tables.prices import prices
+from stages.reporting.tables.probes import probe_tables
 from stages.reporting.tables.resolution import resolution
 from stages.reporting.tables.scores import by_level, by_method, by_run
 from stages.reporting.tables.settings import settings
@@ -115,6 +116,7 @@ def measure(results: Results) -> dict[str, pd.DataFrame]:
         "disagreements": disagreements(results),
         "reliability": reliability_bins(results),
         "settings": settings(results),
+        **probe_tables(results),
     }
 
 

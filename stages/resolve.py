@@ -10,10 +10,12 @@ exactly when something that it uses has changed: a new method or a changed setti
 
 from pathlib import Path
 
+from stages.artifacts.probes import DECLARED
 from stages.common.command import run_stage
 from stages.common.files import InputError, output_folder, write_json, write_text
 from stages.profile.params import load
 from stages.profile.plans.base import MADE_FROM, PARAMS, read_params_sha256
+from stages.profile.probes import declared_probes
 from stages.profile.resolution import plans, report_plan
 
 
@@ -52,6 +54,7 @@ def main(arguments: list[str]) -> None:
         for name, plan in written.items():
             write_text(folder / f"{name}.json", plan.text())
         write_json(folder / MADE_FROM, {"profile": params.profile, "sha256": made_from})
+    write_json(Path("results") / params.profile / "probes" / DECLARED, list(declared_probes(params)))
 
 
 if __name__ == "__main__":

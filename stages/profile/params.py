@@ -17,6 +17,7 @@ from stages.profile.sections.base import Section
 from stages.profile.sections.data import Data
 from stages.profile.sections.evaluation import Evaluation
 from stages.profile.sections.model import Model
+from stages.profile.sections.probes import Probes
 from stages.profile.sections.published import Published
 from stages.profile.sections.released import Released
 from stages.profile.sections.train import Train
@@ -43,6 +44,7 @@ class Params(Section):
     checkpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(
         {}, description="those evaluated beside the last: name -> rule (stages/protocols/checkpoint.py)"
     )
+    probes: Probes = Field(Probes(), description="optimiser steps that are examined (docs/probes.md)")
     published: Published | None = None
     claims: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]] = Field(
         [], description="files of data/claims whose claims the report judges"

@@ -1,7 +1,7 @@
 """What each stage and run of a profile is given. Pure, but for the files whose fingerprints it takes."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from stages.benchmarks import find
 from stages.common.files import sha256
@@ -11,6 +11,7 @@ from stages.profile.fingerprint import fingerprint
 from stages.profile.params import Params
 from stages.profile.plans.base import Plan
 from stages.profile.plans.choose import ChoosePlan
+from stages.profile.plans.diagnose import DiagnosePlan
 from stages.profile.plans.grade import GradePlan
 from stages.profile.plans.model import ModelPlan
 from stages.profile.plans.prepare import PreparePlan
@@ -19,6 +20,7 @@ from stages.profile.plans.sample import SamplePlan
 from stages.profile.plans.sample_checkpoints import SampleCheckpointsPlan
 from stages.profile.plans.subset import SubsetPlan
 from stages.profile.plans.train import TrainPlan
+from stages.profile.probes import DeclaredProbe, declared_probes
 from stages.profile.sections.model import Model
 from stages.protocols.checkpoint import CheckpointRule, checkpoint_rule
 from stages.protocols.record import SAMPLING
@@ -98,6 +100,8 @@ def plans(params: Params) -> dict[str, Plan]:
             chat_template=released.chat_template,
         )
         written[f"models/{name}"] = ModelPlan(**common("model"), model=model, dtype=params.backend.dtype)
+    for name, declared in declared_probes(params).items():
+        written[f"diagnose/{name}"] = probe_plan(params, declared)
     for name in params.methods:
         written |= {f"train/{name}-{seed}": training_plan(params, name, seed) for seed in params.seeds}
     return written
@@ -127,6 +131,7 @@ def report_plan(params: Params) -> ReportPlan:
         protocol_overrides=overrides(params.evaluation, protocol),
         released=list(params.models),
         checkpoints=params.checkpoints,
+        probes=list(declared_probes(params)),
         train=params.train,
         backend=params.backend,
         published=params.published,
@@ -147,9 +152,30 @@ def training_plan(params: Params, name: str, seed: int) -> TrainPlan:
         method_settings=settings,
         train=params.train,
         kept_steps=kept_steps(params.checkpoints, params.train),
-        training_folder="subsets" if params.train.dataset in params.data.subsets else "data/train",
+        training_folder=_training_folder(params),
         backend=params.backend,
     )
+
+
+def probe_plan(params: Params, declared: DeclaredProbe) -> DiagnosePlan:
+    method, settings = params.method_of(declared.method)
+    return DiagnosePlan(
+        bench_seed=params.bench_seed,
+        code=fingerprint(["stages.diagnose", f"stages.methods.{method}"]),
+        environment=sha256(TRAINING_LOCK[params.backend.platform]),
+        run=declared.run,
+        method=method,
+        method_settings=settings,
+        **declared.numbers,
+        train=params.train,
+        training_folder=_training_folder(params),
+        platform=params.backend.platform,
+        threads=params.backend.threads,
+    )
+
+
+def _training_folder(params: Params) -> Literal["data/train", "subsets"]:
+    return "subsets" if params.train.dataset in params.data.subsets else "data/train"
 
 
 def derive_seed(bench_seed: int, seed: int) -> int:

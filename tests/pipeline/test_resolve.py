@@ -13,7 +13,7 @@ from stages.profile.resolution import plans
 from tests.forks import changed, forks, plans_of
 from tests.project import ROOT, copy_project, edited, run
 
-STAGES = ("prepare", "model", "train", "sample", "sample_checkpoints", "choose", "report")
+STAGES = ("prepare", "model", "train", "sample", "sample_checkpoints", "choose", "diagnose", "report")
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +178,7 @@ def test_every_stage_depends_on_its_own_plan():
         if name != "resolve":
             own = {"train": "train/${item.method}-${item.seed}", "released": "models/${item.name}"}
             own |= {stage: f"{stage}/${{item.rule}}" for stage in ("sample_checkpoints", "choose")}
+            own |= {"diagnose_base": "diagnose/base.${item.method}", "diagnose": "diagnose/${item.run}"}
             plan = f"plan/{own.get(name) or re.sub('_(base|released|chosen)$', '', name)}.json"
             assert f"results/${{item.profile}}/{plan}" in stage["deps"]
             assert "params" not in stage

@@ -17,7 +17,8 @@ from stages.protocols.effective import EffectiveProtocol
 class ReportPlan(Plan):
     """`method_of`: name under `methods` -> method. `method_settings`: run -> its complete settings. `benchmarks`: name ->
     samples a problem. `released`: evaluated models that others trained. `checkpoints`: name -> rule, of those
-    evaluated beside the last. `claims`: files of data/claims. `protocol`: the effective one, in which nothing is
+    evaluated beside the last; `probes`: names of those that examined steps; `claims`: files of data/claims. `protocol`: the
+    effective one, in which nothing is
     unknown; `protocol_overrides`: where it is not the one that the profile names.
     """
 
@@ -32,6 +33,7 @@ class ReportPlan(Plan):
     protocol_overrides: list[Difference]
     released: list[str]
     checkpoints: dict[str, str] = {}
+    probes: list[str] = []
     train: Train
     backend: Backend
     published: Published | None

@@ -9,6 +9,7 @@ import pandas as pd
 from stages.artifacts.choices import Choice, read_choice
 from stages.artifacts.grades import Graded, NotRun, read_grades, read_scores
 from stages.artifacts.manifest import Manifest, read_manifest
+from stages.artifacts.probes import TABLES, ProbeSummary, check_probe, read_summary
 from stages.artifacts.records import SamplingRecord, TrainingRecord
 from stages.artifacts.samples import BASE
 from stages.artifacts.steps import read_steps
@@ -26,13 +27,21 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """`tables`: those of stages/artifacts/probes.py, by name."""
+
+    summary: ProbeSummary
+    tables: dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
 class Results:
     """All that the report is made of.
 
     `steps` has a row a run and step: run, method, seed, and the columns of steps.jsonl. `grades` maps (run, benchmark) to
     what graders say, in the order of runs and benchmarks; `not_run` to the reason why they say nothing. `trained` and
     `sampled` are by run; `data` is the data's manifest. `choices` maps (rule, run) to the checkpoint that a rule of the profile's
-    `checkpoints` chose, and `chosen` (rule, run, benchmark) to what graders say of it; `grades` is of the last ones. `undeclared` are folders of runs that the profile does not
+    `checkpoints` chose, and `chosen` (rule, run, benchmark) to what graders say of it; `grades` is of the last ones. `probes` are by name. `undeclared` are folders of runs that the profile does not
     declare, from the root.
     """
 
@@ -46,6 +55,7 @@ class Results:
     data: Manifest
     choices: dict[tuple[str, str], Choice]
     chosen: dict[tuple[str, str, str], Graded]
+    probes: dict[str, Probe]
     undeclared: list[str]
 
     @property
@@ -104,8 +114,14 @@ def load(results: Path, profile: str) -> Results:
         data=read_manifest(folder / "data" / "manifest.json"),
         choices=choices,
         chosen=chosen,
+        probes={name: _probe(folder / "probes" / name, name) for name in plan.probes},
         undeclared=_undeclared(folder, results.name, {run.name for run in runs}, {*untrained}, plan.checkpoints),
     )
+
+
+def _probe(folder: Path, name: str) -> Probe:
+    check_probe(folder, name)
+    return Probe(read_summary(folder, name), {table: pd.read_csv(folder / f"{table}.csv") for table in TABLES})
 
 
 def _grades(folder: Path, plan: ReportPlan, run: str) -> tuple[dict[str, Graded], dict[str, str]]:

@@ -15,6 +15,7 @@ from stages.reporting.sections.controls import controls_section
 from stages.reporting.sections.fixed_models import fixed_models_section
 from stages.reporting.sections.numbers import count_of, number
 from stages.reporting.sections.price import price_section
+from stages.reporting.sections.probes import probes_section
 from stages.reporting.sections.schedules import schedules_section
 from stages.reporting.sections.training import training_section
 from stages.reporting.sections.trust import trust_section
@@ -39,6 +40,8 @@ def all_sections(
     parts += [trust_section(results, tables["samples"]), training_section(results)]
     if own_columns(results.steps):
         parts.append(schedules_section(results))
+    if results.probes:
+        parts.append(probes_section(results))
     parts.append(benefits_section(results, tables))
     if pairs(results):
         parts.append(controls_section(results, tables["controls"]))
