@@ -1,4 +1,8 @@
-# make repro     set-up, then the whole pipeline for the profile in params.yaml (smoke unless you changed it)
+# make help      these lines
+# make repro     set-up, a check of all settings, then the whole pipeline for the profile in params.yaml (smoke unless you
+#                changed it); PROFILE=laptop puts profiles/laptop.yaml there first; TARGETS='report@smoke' or other arguments of
+#                dvc repro run a part of it
+# make status    the pipeline of the profile in params.yaml: what is done, due, running
 # make test      set-up, then all tests, two at a time
 # make test-fast set-up, then the tests that neither start Ray or vLLM nor read the mirror of the data sets
 # make check     ruff and mypy, as .ci/run asks them
@@ -21,11 +25,20 @@ COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-p
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS)) \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
-.PHONY: repro test test-fast check estimate preflight sweep setup setup-cpu locks
+.PHONY: help profile repro status test test-fast check estimate preflight sweep setup setup-cpu locks
 
-repro: setup
+help:
+	@sed -n '/^# make /,/^[^#]/{/^#/s/^# //p}' Makefile
+
+repro: profile setup
 	@$(OURS)/python -m stages.resolve --check
-	$(OURS)/dvc repro
+	$(OURS)/dvc repro $(TARGETS)
+
+profile:
+	@locks/choose_profile.sh $(PROFILE)
+
+status: setup
+	@$(OURS)/python -m stages
 
 test: setup-cpu
 	$(TWO_AT_A_TIME)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.artifacts.choices import Choice, read_choice
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, output_folder
 from stages.grade import check_grader, pairs_of
 from stages.graders.registry import GRADERS
@@ -20,6 +20,7 @@ from stages.statistics.selection import chosen, optimism
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.choose <profile> <rule> <run>")
     profile, rule, run = arguments
     results, name = Path("results") / profile, f"{run}.{rule}"
     plan = ChoosePlan.read(results / "plan" / "choose" / f"{rule}.json")

@@ -23,7 +23,7 @@ from stages.artifacts.grades import (
     write_table,
 )
 from stages.artifacts.samples import Sample, read_samples
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, output_folder, read_jsonl, write_json
 from stages.graders.base import Grade
 from stages.graders.registry import GRADERS
@@ -36,8 +36,7 @@ LONGEST_EXTRACT = 200  # characters of an answer that the table keeps; the text 
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) != 2:
-        raise InputError("usage: python -m stages.grade <profile> <run>")
+    expect(arguments, "stages.grade <profile> <run>")
     results, run = Path("results") / arguments[0], arguments[1]
     plan = GradePlan.read(results / "plan" / "grade.json")
     for benchmark in plan.samples:

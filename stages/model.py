@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stages.artifacts.model import check_model
 from stages.common.bar import Bar
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, held, output_folder, read_json, sha256, write_json, write_text
 from stages.lab import tokenizer as lab_tokenizer
 from stages.lab.warm_start import build_model, warm_start
@@ -37,6 +37,7 @@ WARM_START_SEED = 20260101  # of the shipped weights: the warm start is a fixed 
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.model <profile>", "stages.model <profile> <name>")
     profile, *released = arguments
     results, place = Path("results") / profile, Path("models", *released) if released else Path("model")
     plan = ModelPlan.read(results / "plan" / f"{place}.json")

@@ -14,8 +14,9 @@ are counted by the base model's tokenizer: a benchmark that its context has no r
 give equal bytes.
 """
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from stages.answers.golds import kinds_of
 from stages.artifacts.manifest import Entry, Manifest, check_data, to_json
@@ -23,9 +24,11 @@ from stages.common.command import run_stage
 from stages.common.files import InputError, output_folder, sha256, write_bytes, write_json, write_jsonl, write_text
 from stages.datasets import livecodebench
 from stages.datasets.assembly import Dataset, evaluation_set, livecodebench_set, training_set
+from stages.datasets.cleaning import Row
 from stages.datasets.contamination import Index, Match, index_of, table_of
-from stages.datasets.fetch import fetch
+from stages.datasets.fetch import fetch, mirror_folder
 from stages.datasets.laboratory import LAB_BENCHMARKS, LAB_TRAINING, lab_benchmark, lab_training
+from stages.datasets.own import own_benchmark, own_training
 from stages.datasets.sources import Address, Source, load_sources
 from stages.datasets.verl import verl_row, write_parquet
 from stages.profile.plans.prepare import PreparePlan
@@ -36,7 +39,7 @@ USAGE = "usage: python -m stages.prepare <profile> | --mirror <folder> | --audit
 
 
 def main(arguments: list[str]) -> None:
-    mirror = Path(os.environ["MIRROR"]) if os.environ.get("MIRROR") else None
+    mirror = mirror_folder()
     match arguments:  # mirror and audit are used by hand, and no result of the stage depends on them
         case ["--mirror", folder]:
             from stages.datasets.mirror import make_mirror
@@ -81,10 +84,20 @@ def prepare(
     found: dict[str, list[Match]] = {}
     if LAB_TRAINING in plan.training:
         training[LAB_TRAINING], found[LAB_TRAINING] = lab_set(plan)
-    if real := [name for name in plan.training if name != LAB_TRAINING]:
-        index = evaluation_index(sources, mirror)
+    evaluated = {name: dataset.lines for name, dataset in benchmarks.items()}
+    for name in (name for name in plan.training if name in plan.own):
+        one = plan.own[name]
+        index = index_of(evaluated)
+        training[name], found[name] = own_training(name, one.file, one.sha256, one.licence, plan.variant, index)
+    if real := [name for name in plan.training if name != LAB_TRAINING and name not in plan.own]:
+        index = evaluation_index(sources, mirror, {name: evaluated[name] for name in plan.own if name in evaluated})
         for name in real:
             training[name], found[name] = training_set(sources[name], sources, mirror, plan.variant, index)
+    for name, dataset in {**training, **benchmarks}.items():
+        if not dataset.lines:
+            raise InputError(
+                f"{name} has no problem left to {'train' if name in training else 'evaluate'} on; leave it out"
+            )
     with output_folder(output, check_data) as folder:
         manifest: Manifest = {}
         for name, dataset in training.items():
@@ -107,7 +120,7 @@ def prepare(
 
 
 def check_names(plan: PreparePlan, sources: dict[str, Source]) -> None:
-    generated = {"training": [LAB_TRAINING], "benchmarks": [*LAB_BENCHMARKS, livecodebench.NAME]}
+    generated = {"training": [LAB_TRAINING, *plan.own], "benchmarks": [*LAB_BENCHMARKS, livecodebench.NAME, *plan.own]}
     for field, use, names in (("training", "training", plan.training), ("benchmarks", "evaluation", plan.benchmarks)):
         known = [*generated[field], *(name for name, source in sources.items() if source.use == use)]
         for name in names:
@@ -123,6 +136,8 @@ def benchmark(name: str, plan: PreparePlan, mirror: Path | None, sources: dict[s
         return lab_benchmark(name, lab_of(plan).test_per_level, plan.bench_seed)
     if name == livecodebench.NAME:
         return livecodebench_set(livecodebench.Settings(**plan.benchmark_settings[name]), mirror)
+    if own := plan.own.get(name):
+        return own_benchmark(name, own.file, own.sha256, own.licence)
     return evaluation_set(sources[plan.benchmark_sources.get(name, name)], mirror)
 
 
@@ -170,10 +185,12 @@ def lab_of(plan: PreparePlan) -> Lab:
     return plan.lab
 
 
-def evaluation_index(sources: dict[str, Source], mirror: Path | None) -> Index:
-    """Of every evaluation set of the table, whether this profile evaluates on it or not."""
+def evaluation_index(
+    sources: dict[str, Source], mirror: Path | None, own: Mapping[str, list[Row]] = MappingProxyType({})
+) -> Index:
+    """Of every evaluation set of the table, whether this profile evaluates on it or not, and of its own benchmarks."""
     evaluation = [source for source in sources.values() if source.use == "evaluation"]
-    return index_of({source.name: evaluation_set(source, mirror).lines for source in evaluation})
+    return index_of({source.name: evaluation_set(source, mirror).lines for source in evaluation} | dict(own))
 
 
 if __name__ == "__main__":

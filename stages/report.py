@@ -1,6 +1,7 @@
 """Stage report: what the declared runs of a profile show, as numbers, text, figures and a page.
 
     python -m stages.report <profile>
+    python -m stages.report <profile> --partial    of the runs that are there, into partial_report/, which DVC does not track
     python -m stages.report --compare A B       two profiles, or two commits (see stages/reporting/side_by_side.py)
 
 Reads the plan, the declared runs and the published numbers; writes `results/<profile>/report/`: `index.html` (one file
@@ -45,13 +46,13 @@ from stages.reporting.tables.settings import settings
 DATA = Path("data")
 
 
-def build_report(root: Path, profile: str, data: Path = DATA) -> None:
+def build_report(root: Path, profile: str, data: Path = DATA, partial: bool = False) -> None:
     """Writes `<root>/<profile>/report`. InputError names the stage to run when a declared run is missing or wrong.
 
-    `data` holds the folders `published` and `protocols`, read for a profile with a published setting, and `claims`, for one that
-    names some.
+    With `partial` it is of what is there, and `<root>/<profile>/partial_report`. `data` holds the folders `published` and
+    `protocols`, read for a profile with a published setting, and `claims`, for one that names some.
     """
-    results = load(root, profile)
+    results = load(root, profile, partial)
     tables = measure(results)
     claims = read_all(results, data)
     if claims:
@@ -64,7 +65,9 @@ def build_report(root: Path, profile: str, data: Path = DATA) -> None:
         summary(results),
         all_sections(results, tables, compared, claims),
     )
-    with output_folder(root / profile / "report", lambda folder: check_report(folder, results)) as folder:
+    with output_folder(
+        root / profile / ("partial_report" if partial else "report"), lambda folder: check_report(folder, results)
+    ) as folder:
         write_json(folder / "metrics.json", metrics(results, tables["scores_by_run"]))
         write_text(folder / "report.md", render_markdown(title, lead, sections))
         panels = {name: panels_for_page(figure) for name, figure in figures.items()}
@@ -143,8 +146,12 @@ def main(arguments: list[str]) -> None:
             side_by_side.main(Path("results"), first, second)
         case [profile] if not profile.startswith("-"):
             build_report(Path("results"), profile)
+        case [profile, "--partial"] if not profile.startswith("-"):
+            build_report(Path("results"), profile, partial=True)
         case _:
-            raise InputError("usage: python -m stages.report <profile>, or --compare A B (profiles or commits)")
+            raise InputError(
+                "usage: python -m stages.report <profile> [--partial], or --compare A B (profiles or commits)"
+            )
 
 
 if __name__ == "__main__":

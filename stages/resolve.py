@@ -11,15 +11,19 @@ exactly when something that it uses has changed: a new method or a changed setti
 from pathlib import Path
 
 from stages.artifacts.probes import DECLARED
-from stages.common.command import run_stage
-from stages.common.files import InputError, output_folder, write_json, write_text
-from stages.profile.params import load
+from stages.common.command import expect, run_stage
+from stages.common.files import InputError, output_folder, read_json, write_json, write_text
+from stages.profile.machine import check_machine
+from stages.profile.own_sets import pinned
+from stages.profile.params import Params, load
 from stages.profile.plans.base import MADE_FROM, PARAMS, read_params_sha256
 from stages.profile.probes import declared_probes
-from stages.profile.resolution import plans, report_plan
+from stages.profile.resolution import plans, report_plan, training_plan
 
 
 def main(arguments: list[str]) -> None:
+    if arguments != ["--check"]:
+        expect(arguments, "stages.resolve <profile>")
     made_from = read_params_sha256()
     params = load(PARAMS)
     if arguments not in ([params.profile], ["--check"]):
@@ -41,6 +45,10 @@ def main(arguments: list[str]) -> None:
         check_setting(load_published(), params.published)
         stands_for(report_plan(params))
     if arguments == ["--check"]:
+        check_machine(params)
+        check_own_files(params)
+        if params.backend.verl:
+            check_overrides(params)
         return
 
     def check(folder: Path) -> None:
@@ -55,6 +63,26 @@ def main(arguments: list[str]) -> None:
             write_text(folder / f"{name}.json", plan.text())
         write_json(folder / MADE_FROM, {"profile": params.profile, "sha256": made_from})
     write_json(Path("results") / params.profile / "probes" / DECLARED, list(declared_probes(params)))
+
+
+def check_own_files(params: Params) -> None:
+    """InputError where a file of the user's own has changed since the plans were made: DVC does not look at it."""
+    plan = Path("results") / params.profile / "plan" / "prepare.json"
+    known = read_json(plan).get("own", {}) if plan.is_file() else {}
+    for name, one in pinned(params.data).items():
+        if name in known and known[name]["sha256"] != one.sha256:
+            raise InputError(
+                f"data.own.{name}.file: {one.file} has changed since the plans were made; if it is meant, type "
+                f"dvc repro -f -s resolve@{params.profile}, and this again"
+            )
+
+
+def check_overrides(params: Params) -> None:
+    """InputError where verl does not take what `backend.verl` sets: it composes the configuration of a run."""
+    from stages.backend.config import compose, session_settings  # verl takes seconds that no other profile needs
+
+    plan = training_plan(params, params.methods[0], params.seeds[0])
+    compose(session_settings([(plan, Path("work"))], Path("data.parquet"), Path("model")))
 
 
 if __name__ == "__main__":

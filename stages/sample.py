@@ -24,7 +24,7 @@ from stages.artifacts.samples import BASE, check_samples
 from stages.backend.environment import assert_versions
 from stages.backend.server import SERVED_NAME, choose_port, load, serving, wait_until_ready, without_weights
 from stages.common.bar import Bar
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, held, output_folder, read_jsonl, sha256, write_jsonl
 from stages.common.repro import due
 from stages.common.supervise import ProcessFailed
@@ -46,6 +46,7 @@ class Sampling(NamedTuple):
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.sample <profile> <run>")
     profile, run = arguments
     results = Path("results") / profile
     plan = SamplePlan.read(results / "plan" / "sample.json")

@@ -13,7 +13,7 @@ from stages.artifacts.records import SamplingRecord
 from stages.artifacts.samples import check_samples
 from stages.backend.environment import assert_versions
 from stages.backend.server import choose_port
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, held, output_folder, write_jsonl
 from stages.common.repro import due
 from stages.profile.plans.sample_checkpoints import SampleCheckpointsPlan
@@ -24,6 +24,7 @@ from stages.sampling.stored import collect, missing, number_of_samples
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.sample_checkpoints <profile> <rule> <run>")
     profile, rule, run = arguments
     results = Path("results") / profile
     plan = read_plan(profile, rule)

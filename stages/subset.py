@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, output_folder, read_json, sha256, write_json
 from stages.datasets.subsets import at_random, largest_clusters
 from stages.profile.plans.subset import SubsetPlan
@@ -20,6 +20,7 @@ from stages.profile.sections.subset import Subset
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.subset <profile>")
     (profile,) = arguments
     results = Path("results") / profile
     plan = SubsetPlan.read(results / "plan" / "subset.json")

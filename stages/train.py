@@ -26,14 +26,16 @@ from stages.backend.checkpoints import checkpoint, exported, kept_weights
 from stages.backend.environment import assert_versions
 from stages.backend.session import Run, train
 from stages.common.bar import Bar
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, dump_json, held, output_folder, read_json, sha256
 from stages.common.repro import due
 from stages.common.supervise import ProcessFailed
 from stages.profile.plans.train import TrainPlan
+from stages.sampling.lengths import check_context
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.train <profile> <method> <seed>")
     profile, method, seed = arguments
     name = f"{method}-{seed}"
     results = Path("results") / profile
@@ -42,6 +44,8 @@ def main(arguments: list[str]) -> None:
     maker = "subset" if plan.training_folder == "subsets" else "prepare"
     data = _existing(results / plan.training_folder / f"{plan.train.dataset}.parquet", f"dvc repro {maker}@{profile}")
     model = _existing(results / "model", f"dvc repro model@{profile}")
+    longest = plan.train.max_prompt_tokens + plan.train.max_response_tokens
+    check_context(model, longest, "responses of training", "train.max_response_tokens")
     inputs = [dump_json(packages), sha256(data), sha256(model)]
 
     run = _run(profile, plan, inputs)

@@ -8,8 +8,10 @@ from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from stages.backend.bench_config import BenchConfig, BenchRun
+from stages.common.files import InputError
 from stages.methods import build
 from stages.profile.plans.train import TrainPlan
 from stages.profile.sections.backend import Backend
@@ -24,14 +26,17 @@ AGENT_LOOPS = "agent_loops.yaml"
 def compose(settings: dict[str, Any]) -> DictConfig:
     """The whole configuration; `settings` are those of `session_settings`.
 
-    omegaconf's ConfigKeyError where `settings` names what neither verl nor the three files know.
+    InputError where `settings` names what neither verl nor the three files know, or gives it another type.
     """
     with hydra.initialize_config_dir(str(FOLDER), version_base=None):
         config = hydra.compose(EVERY_RUN)
     platform = OmegaConf.load(FOLDER / ON_PLATFORM[settings["trainer"]["device"]])
     with open_dict(config):
         config.merge_with(platform)
-    config.merge_with(settings)
+    try:
+        config.merge_with(settings)
+    except OmegaConfBaseException as error:
+        raise InputError(f"backend.verl: verl does not take it: {' '.join(str(error).split())}; correct or remove it")
     return config
 
 
@@ -101,7 +106,12 @@ def session_settings(runs: list[tuple[TrainPlan, Path]], data: Path, model: Path
             "device": backend.platform,
         },
     }
-    return OmegaConf.to_container(OmegaConf.merge(common, _without_padding(backend), own[0].settings))  # type: ignore[return-value]  # a mapping's
+    merged = OmegaConf.merge(common, _without_padding(backend), own[0].settings)
+    for name, value in backend.verl.items():
+        if OmegaConf.select(merged, name) is not None:
+            raise InputError(f"backend.verl.{name}: the bench sets it from the profile's own settings; change it there")
+        OmegaConf.update(merged, name, value, force_add=True)
+    return OmegaConf.to_container(merged)  # type: ignore[return-value]  # a mapping's
 
 
 def _without_padding(backend: Backend) -> dict[str, Any]:

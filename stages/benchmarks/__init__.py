@@ -8,7 +8,7 @@ the table of all.
 
 from importlib import import_module
 
-from stages.benchmarks.base import Benchmark
+from stages.benchmarks.base import BOXED, Benchmark
 from stages.common.files import InputError
 
 BENCHMARKS = (
@@ -33,8 +33,19 @@ BENCHMARKS = (
 )
 
 
+OWN = "own_"  # begins the names of a profile's own data sets (data.own)
+
+
+def is_benchmark(key: str) -> bool:
+    return key in BENCHMARKS or key.startswith(OWN)
+
+
 def find(key: str) -> Benchmark:
-    """The benchmark of that key; InputError lists the known ones."""
+    """The benchmark of that key; InputError lists the known ones. k, grader and prompt of an own one are the profile's."""
+    if key.startswith(OWN):
+        return Benchmark(
+            title=f"{key.removeprefix(OWN)} (own)", source=key, answer_in=BOXED, grader="math_verify", samples=1
+        )
     if key not in BENCHMARKS:
         raise InputError(f"unknown benchmark {key}; known are {', '.join(BENCHMARKS)}")
     return import_module(f"stages.benchmarks.{key}").BENCHMARK

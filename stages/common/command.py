@@ -32,6 +32,16 @@ def run_stage(main: Callable[[list[str]], None]) -> None:
         _end(f"error: no space is left on {place}; make room and run the same command again, it goes on", 1)
 
 
+def expect(arguments: list[str], *usages: str) -> None:
+    """InputError with the usage unless there are as many arguments as one of `usages` names, none of them an option.
+
+    A usage is what follows `python -m`: "stages.sample <profile> <run>".
+    """
+    named = [usage.split()[1:] for usage in usages]
+    if len(arguments) not in map(len, named) or any(one.startswith("-") or not one for one in arguments):
+        raise InputError(f"usage: {' or '.join(f'python -m {usage}' for usage in usages)}")
+
+
 def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt  # so that `finally` blocks run as they do on Ctrl-C
 

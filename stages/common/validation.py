@@ -4,6 +4,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+WANTED = {
+    "list_type": "a list",
+    "dict_type": "a mapping, {name: ...}",
+    "model_type": "a mapping, {name: ...}",
+    "model_attributes_type": "a mapping, {name: ...}",
+}
+
 
 def first_problem(error: ValidationError, schema: type[BaseModel] | None = None, within: str = "") -> str:
     """The problem that a person should mend first: `field: reason, not <what was given>`.
@@ -15,12 +22,20 @@ def first_problem(error: ValidationError, schema: type[BaseModel] | None = None,
     field = ".".join(map(str, [*filter(None, [within]), *problem["loc"]]))
     if problem["type"] == "value_error":  # a sentence of our own, raised by a validator
         sentence = str(problem["ctx"]["error"])
+        if schema and field and sentence.partition(":")[0].partition(".")[0] in _fields_at(schema, problem["loc"]):
+            return f"{field}.{sentence}"  # of one field, or of one below it
         return f"{field}: {sentence}" if field else sentence
     known = "" if schema is None else f"; known here are {', '.join(_fields_at(schema, problem['loc'][:-1]))}"
     if problem["type"] == "extra_forbidden":
         return f"{field} is no setting{known}"
     if problem["type"] == "missing":
         return f"{field} is missing{known}"
+    given, wanted = problem["input"], WANTED.get(problem["type"])
+    if wanted and given is None:
+        return f"{field} has no entry: give {wanted}, or remove the line"
+    if wanted and field:
+        listed = f", such as [{given}]" if problem["type"] == "list_type" and isinstance(given, str | int) else ""
+        return f"{field}: {wanted} is wanted{listed}, not {given!r}"
     reason = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{field}: {reason}, not {problem['input']!r}" if field else f"{reason}, not {problem['input']!r}"
 

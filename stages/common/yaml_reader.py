@@ -22,6 +22,14 @@ def safe_load(text: str) -> Any:
     return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
+def read_text(path: Path) -> str:
+    """The text of a file; InputError where it is not UTF-8. FileNotFoundError where there is none."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8")
+
+
 def read_yaml(path: Path) -> Any:
     """The content of a file. FileNotFoundError where there is none.
 
@@ -32,12 +40,10 @@ def read_yaml(path: Path) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
         content = safe_load(text)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8")
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-40
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}")
     except RecursionError:

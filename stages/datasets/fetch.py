@@ -6,6 +6,7 @@ never kept, and no other address stands in for them: only an address that cannot
 
 import hashlib
 import http.client
+import os
 import sys
 import urllib.request
 from pathlib import Path
@@ -28,6 +29,14 @@ class Fetched(NamedTuple):
 
 class Unreachable(InputError):
     pass
+
+
+def mirror_folder() -> Path | None:
+    """The folder that MIRROR names, or None; InputError where it names none."""
+    named = os.environ.get("MIRROR")
+    if named and not Path(named).is_dir():
+        raise InputError(f"MIRROR: {named} is no folder; name one that stages.prepare --mirror filled, or unset it")
+    return Path(named) if named else None
 
 
 def fetch(source: Source, mirror: Path | None = None, cache: Path = CACHE) -> Fetched:

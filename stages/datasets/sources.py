@@ -66,6 +66,9 @@ class Source(Checked):
     name: str
     use: Literal["training", "evaluation", "grading"]
     golds: Literal["numbers", "formulas"] | None = Field(None, description="of a training set: what its answers are")
+    prompt: str | None = Field(
+        None, description="of a training set: the template that its problems stand in as released, and so bring along"
+    )
     licence: str
     redistribution: str
     defects: tuple[Defect, ...] = Field((), strict=False)

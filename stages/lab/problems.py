@@ -16,6 +16,7 @@ import random
 from dataclasses import dataclass
 from itertools import pairwise
 
+LONGEST = 128  # tokens of prompt and response together that the model holds; the longest have about 75
 FAMILIES = ("sum", "chain", "code")
 LEVELS = (1, 2, 3)
 TEMPLATES = {

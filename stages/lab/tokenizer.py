@@ -10,14 +10,13 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from stages.lab.problems import CONNECTORS, FINAL_WORDS, OPERATIONS, STYLES, TEMPLATES
+from stages.lab.problems import CONNECTORS, FINAL_WORDS, LONGEST, OPERATIONS, STYLES, TEMPLATES
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-LONGEST = 128  # tokens of prompt and response together; the longest of the laboratory have about 75
 
 
 def words() -> list[str]:

@@ -11,8 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
 
-from stages.lab.problems import FAMILIES, LEVELS, generate_problem, is_held_out, write_solution
-from stages.lab.tokenizer import LONGEST
+from stages.lab.problems import FAMILIES, LEVELS, LONGEST, generate_problem, is_held_out, write_solution
 
 BATCH = 32
 LEARNING_RATE, WARM_UP_STEPS, FINAL_FRACTION = 3e-3, 60, 0.02

@@ -3,7 +3,9 @@
 To add one, write `stages/methods/<name>.py` and put its line here.
 """
 
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -164,9 +166,33 @@ def class_of(name: str) -> "type[Method]":
     if name in NOT_IMPLEMENTED:
         paper, reason = NOT_IMPLEMENTED[name]
         raise InputError(f"methods: {name} (arXiv {paper}) is not implemented: {reason}")
+    place = f"stages/methods/{name}.py"
     if name not in METHODS:
+        if name.isidentifier() and Path(__file__).with_name(f"{name}.py").is_file():
+            raise InputError(
+                f"methods: {place} is there, and not in the registry; put its line into METHODS, stages/methods/__init__.py: "
+                f'"{name}": "{name.title().replace("_", "")}"'
+            )
         raise InputError(f"methods: unknown method {name!r}; known are {', '.join(METHODS)}")
-    return getattr(import_module(f"stages.methods.{name}"), METHODS[name])
+    try:
+        module = import_module(f"stages.methods.{name}")
+    except SyntaxError as error:
+        raise InputError(f"{place} line {error.lineno}: {error.msg}; correct it")
+    except ModuleNotFoundError as error:
+        missing = f"{place} is missing" if error.name == f"stages.methods.{name}" else f"{place}: {error}"
+        raise InputError(f"{missing}; write it, or correct METHODS in stages/methods/__init__.py")
+    found = getattr(module, METHODS[name], None)
+    if found is None:
+        raise InputError(f"{place} has no class {METHODS[name]}; correct METHODS in stages/methods/__init__.py")
+    _check_once(found)
+    return found
+
+
+@cache
+def _check_once(method: "type[Method]") -> None:
+    from stages.rl.spelling import check_names
+
+    check_names(method)
 
 
 def build(name: str, settings: dict[str, Any], called: str | None = None) -> "Method":

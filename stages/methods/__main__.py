@@ -33,27 +33,48 @@ Written by `python -m stages.methods --write` from the methods' files. Each is G
 """
 
 
-def catalogue() -> list[Entry]:
-    return [describe(name, class_of(name)) for name in METHODS]
+def catalogue() -> tuple[list[Entry], list[str]]:
+    """The entries, and what is wrong with the methods that have none."""
+    entries, wrong = [], []
+    for name in METHODS:
+        try:
+            entries.append(describe(name, class_of(name)))
+        except (InputError, ValueError) as error:
+            wrong.append(str(error))
+    return entries, wrong
 
 
 def document() -> str:
-    return HEAD + table(catalogue(), NOT_IMPLEMENTED)
+    """InputError where a method has no entry: a catalogue without it would pass for whole."""
+    entries, wrong = catalogue()
+    if wrong:
+        raise InputError(wrong[0])
+    return HEAD + table(entries, NOT_IMPLEMENTED)
 
 
 def main(arguments: list[str]) -> None:
     match arguments:
         case []:
-            print(table(catalogue(), NOT_IMPLEMENTED), end="")
+            entries, wrong = catalogue()
+            print(table(entries, NOT_IMPLEMENTED), end="")
+            if wrong:
+                raise InputError(f"left out of the table: {'; '.join(wrong)}")
         case ["--write"]:
             write_text(DOCUMENT, document())
         case [name] if name in METHODS:
-            print(in_full(next(item for item in catalogue() if item.name == name), class_of(name)), end="")
+            print(in_full(_entry(name), class_of(name)), end="")
         case [name] if name in NOT_IMPLEMENTED:
             paper, reason = NOT_IMPLEMENTED[name]
             raise InputError(f"{name} (arXiv {paper}) is not implemented: {reason}")
         case _:
             raise InputError("usage: python -m stages.methods [NAME | --write]; without a name all are listed")
+
+
+def _entry(name: str) -> Entry:
+    try:
+        return describe(name, class_of(name))
+    except ValueError as error:
+        raise InputError(f"stages/methods/{name}.py: {error}")
 
 
 if __name__ == "__main__":

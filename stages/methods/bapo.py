@@ -24,6 +24,8 @@ from stages import rl
 
 
 class Bapo(rl.Method):
+    unread = ("clip_ratio_low", "clip_ratio_high")
+
     class Settings(rl.BatchStatisticsSettings):
         dual_clip: float | None = Field(3.0, gt=1, description="c; released code")
         positive_share: float = Field(0.5, ge=0, lt=1, description="ρ; 2510.18927")

@@ -13,5 +13,7 @@ from stages import rl
 
 
 class ClipFree(rl.Method):
+    unread = ("clip_ratio_low", "clip_ratio_high")
+
     def clip_range(self, update: rl.Update) -> tuple[float, float]:
         return math.inf, math.inf

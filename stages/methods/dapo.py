@@ -30,13 +30,22 @@ class Dapo(rl.Method):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; §4.1")
         dynamic_sampling: bool = Field(True, description="replace groups that are all right or all wrong; §3.2")
         overlong_shaping: bool = Field(True, description="soft punishment of long responses; §3.4")
-        overlong_length: PositiveInt = Field(20480, description="L_max, tokens; §4.1")
-        overlong_buffer: PositiveInt = Field(4096, description="L_buffer, tokens; §4.1")
-        overlong_penalty: float = Field(1.0, ge=0, description="f, what L_max costs with rewards of ±1; §3.4")
+        overlong_length: PositiveInt = Field(
+            20480, description="L_max, tokens; §4.1", json_schema_extra=rl.read_where(overlong_shaping=(True,))
+        )
+        overlong_buffer: PositiveInt = Field(
+            4096, description="L_buffer, tokens; §4.1", json_schema_extra=rl.read_where(overlong_shaping=(True,))
+        )
+        overlong_penalty: float = Field(
+            1.0,
+            ge=0,
+            description="f, what L_max costs with rewards of ±1; §3.4",
+            json_schema_extra=rl.read_where(overlong_shaping=(True,)),
+        )
 
         @model_validator(mode="after")
         def _buffer_is_part_of_the_length(self) -> Self:
-            if self.overlong_buffer > self.overlong_length:
+            if self.overlong_shaping and self.overlong_buffer > self.overlong_length:
                 raise ValueError(
                     f"overlong_buffer: {self.overlong_buffer} is longer than overlong_length, {self.overlong_length}; "
                     "set both to the run's response lengths"

@@ -34,6 +34,7 @@ class Dppo(rl.Method):
     settings: Settings
 
     uses_engine_log_prob = True
+    unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
 
     def log_ratio(self, update: rl.Update) -> Tensor:

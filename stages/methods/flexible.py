@@ -46,7 +46,13 @@ class Flexible(rl.Method):
         high_width: float = Field(0.5, ge=0, description="β of Hi(p)")
         low_slope: float = Field(-0.13, description="α of Lo(p)")
         low_width: float = Field(0.3, ge=0, le=1, description="β of Lo(p)")
-        floor_of_start: float = Field(0.2, ge=0, le=1, description="oscillatory: raises at this share of H_1 and below")
+        floor_of_start: float = Field(
+            0.2,
+            ge=0,
+            le=1,
+            description="oscillatory: raises at this share of H_1 and below",
+            json_schema_extra=rl.read_where(variant=("oscillatory",)),
+        )
 
     settings: Settings
 

@@ -31,6 +31,7 @@ class Gpg(rl.Method):
 
     settings: Settings
 
+    unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
 
     def advantages(self, responses: rl.Responses) -> Tensor:

@@ -49,6 +49,7 @@ class KlCov(rl.Method):
 
     selects = ("selected",)
 
+    unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
 
     @property

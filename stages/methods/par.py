@@ -35,14 +35,36 @@ class Par(rl.Method):
         variant: Literal["entropy_guided", "stage", "epoch", "constant"] = Field(
             "entropy_guided", description="schedule of λ"
         )
-        threshold: float = Field(0.2, ge=0, description="δ in nats")
-        threshold_of_start: float | None = Field(
-            None, gt=0, description="δ as a share of the first step's entropy; replaces δ"
+        threshold: float = Field(
+            0.2,
+            ge=0,
+            description="δ in nats",
+            json_schema_extra=rl.read_where(variant=("entropy_guided",), threshold_of_start=(None,)),
         )
-        step: float = Field(0.05, ge=0, le=1, description="Δ, how far λ moves a step")
-        initial_weight: float = Field(0.0, ge=0, le=1, description="λ in the first step; constant: in every step")
+        threshold_of_start: float | None = Field(
+            None,
+            gt=0,
+            description="δ as a share of the first step's entropy; replaces δ",
+            json_schema_extra=rl.read_where(variant=("entropy_guided",)),
+        )
+        step: float = Field(
+            0.05,
+            ge=0,
+            le=1,
+            description="Δ, how far λ moves a step",
+            json_schema_extra=rl.read_where(variant=("entropy_guided",)),
+        )
+        initial_weight: float = Field(
+            0.0,
+            ge=0,
+            le=1,
+            description="λ in the first step; constant: in every step",
+            json_schema_extra=rl.read_where(variant=("entropy_guided", "constant")),
+        )
         data_epochs: int | None = Field(
-            None, description="E, epochs over the training data, at least 2; epoch: required, not published"
+            None,
+            description="E, epochs over the training data, at least 2; epoch: required, not published",
+            json_schema_extra=rl.read_where(variant=("epoch",)),
         )
 
         @model_validator(mode="after")

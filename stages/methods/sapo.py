@@ -29,6 +29,7 @@ class Sapo(rl.Method):
 
     settings: Settings
 
+    unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
 
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:

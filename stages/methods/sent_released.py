@@ -36,6 +36,7 @@ class SentReleased(rl.Method):
 
     settings: Settings
 
+    unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
 
     @property

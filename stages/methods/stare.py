@@ -42,13 +42,28 @@ class Stare(rl.Method):
         updates_per_step: PositiveInt | None = Field(1, description="strictly on-policy; released launcher")
         share: float = Field(0.1, gt=0, le=1, description="P, of the tokens of one sign of A; 2606.19236")
         weight_positive: float = Field(1.1, ge=1, description="W; 2606.19236, 1.05 for 14B and above")
-        weight_negative: float = Field(0.9, ge=0, le=1, description="M; 2606.19236, 0.95 for 14B and above")
+        weight_negative: float = Field(
+            0.9,
+            ge=0,
+            le=1,
+            description="M; 2606.19236, 0.95 for 14B and above",
+            json_schema_extra=rl.read_where(sides=("both_sides",)),
+        )
         target: float = Field(0.3, ge=0, description="H* in nats; 2606.19236")
         sides: Literal["positive", "both_sides"] = Field("positive", description="which tokens are weighed")
         adaptive: bool = Field(False, description="whether the weights follow the entropy; 2606.19236 §4.4")
-        step: float = Field(0.01, ge=0, description="α, how far adaptive weights move a step; 2606.19236")
-        weight_positive_max: float = Field(1.5, ge=1, description="W_max; 2606.19236")
-        weight_negative_min: float = Field(0.5, ge=0, le=1, description="M_min; 2606.19236")
+        step: float = Field(
+            0.01,
+            ge=0,
+            description="α, how far adaptive weights move a step; 2606.19236",
+            json_schema_extra=rl.read_where(adaptive=(True,)),
+        )
+        weight_positive_max: float = Field(
+            1.5, ge=1, description="W_max; 2606.19236", json_schema_extra=rl.read_where(adaptive=(True,))
+        )
+        weight_negative_min: float = Field(
+            0.5, ge=0, le=1, description="M_min; 2606.19236", json_schema_extra=rl.read_where(adaptive=(True,))
+        )
         variant: Literal["paper", "code"] = Field("paper", description="code ranks within the micro-batch")
 
     settings: Settings

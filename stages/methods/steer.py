@@ -47,7 +47,12 @@ class Steer(rl.Method):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; released launchers")
         dual_clip: float | None = Field(10.0, gt=1, description="c; released code")
         weight_min: float = Field(0.7, gt=0, le=1, description="λ_min; 2510.10150 v4 (0.8 in the launchers)")
-        weight_max: float = Field(1.2, gt=0, description="λ_max of linear; released launcher")
+        weight_max: float = Field(
+            1.2,
+            gt=0,
+            description="λ_max of linear; released launcher",
+            json_schema_extra=rl.read_where(mapping=("linear",)),
+        )
         mapping: Literal["exponential", "linear"] = Field("exponential", description="from m to the weight")
         variant: Literal["paper", "paper_older", "times_p", "code"] = Field(
             "paper", description="estimate of the entropy change"

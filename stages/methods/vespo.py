@@ -30,6 +30,7 @@ class Vespo(rl.Method):
 
     settings: Settings
 
+    unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
     LOG_RATIO_MIN, LOG_RATIO_MAX = math.log(1e-8), 20.0  # of a response; trl
 

@@ -1,6 +1,6 @@
 """A method's loss of a mini-batch, aggregated as the backend does it (stages/backend/loss.py), and what it is sensitive to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ class MiniBatchLoss:
         ]
         return Sensitivity(loss.item(), view.with_values(gradient), *map(torch.cat, zip(*by_token, strict=True)))
 
-    def _parts(self, update: Update) -> Iterator[tuple[Update, dict[str, float]]]:
+    def _parts(self, update: Update) -> Iterator[tuple[Update, Mapping[str, float]]]:
         """The micro-batches, with the method's statistics, and how many tokens and responses the whole keeps."""
         size = len(update.response_mask)
         cuts = [slice(first, first + self.micro_batch) for first in range(0, size, self.micro_batch)]
@@ -111,7 +111,7 @@ def in_update(responses: Responses, advantages: Tensor, view: View, chosen: slic
     )
     width = view.log_prob.shape[1]
     part = rows(whole, chosen)
-    per_token = ("response_mask", "token_ids", "old_log_prob", "old_entropy", "advantages", "mask")
+    per_token: tuple[str, ...] = ("response_mask", "token_ids", "old_log_prob", "old_entropy", "advantages", "mask")
     per_token += tuple(n for n in ("reference_log_prob", "engine_log_prob") if getattr(part, n) is not None)
     part = replace(part, **{name: getattr(part, name)[:, :width] for name in per_token})
     return replace(part, log_prob=view.log_prob, entropy=view.entropy, logit_terms=view.terms)

@@ -87,7 +87,7 @@ class Policy:
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float64, attn_implementation="eager", trust_remote_code=False
         )
-        self.model: PreTrainedModel = model.to(device).eval()
+        self.model: PreTrainedModel = model.to(device).eval()  # type: ignore[arg-type]
         self.temperature, self.micro_batch, self.device = temperature, micro_batch, device
         self._reader = _Reader(self.model, temperature, None)
         stops: Any = getattr(self.model.generation_config, "eos_token_id", None)
@@ -125,7 +125,7 @@ class Policy:
         found = []
         with torch.no_grad(), in_double():
             for part in self._parts(batch):
-                _, tangents = jvp(lambda moved, part=part: self._read(moved, part), (weights,), (direction,))
+                _, tangents = jvp(lambda moved, part=part: self._read(moved, part), (weights,), (direction,))  # type: ignore[misc]
                 found.append(tangents)
         return self._joined(found, batch)
 

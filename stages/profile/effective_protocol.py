@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stages.benchmarks import BENCHMARKS, find
+from stages.benchmarks import BENCHMARKS, find, is_benchmark
 from stages.common.files import InputError
 from stages.common.validation import first_problem
 from stages.graders.registry import GRADERS
@@ -33,12 +33,18 @@ def effective_protocol(
     """
     named = named_protocol(evaluation, folder)
     benchmarks = evaluation.benchmarks or list(dict.fromkeys([*named.samples, *evaluation.samples]))
-    for key in dict.fromkeys([*evaluation.samples, *evaluation.graders]):
+    for key in dict.fromkeys([*evaluation.samples, *evaluation.graders, *evaluation.prompts]):
         if key not in benchmarks:
             raise InputError(f"evaluation: {key} has a setting, but is not in evaluation.benchmarks; add or remove it")
+    for key in evaluation.prompts:
+        if find(key).prompt:
+            raise InputError(f"evaluation.prompts.{key}: its problems say themselves what is wanted; remove it")
     chosen = {name: _given(getattr(evaluation, name), getattr(named, name)) for name in SAMPLING}
     samples = {key: evaluation.samples.get(key) or named.samples.get(key) or find(key).samples for key in benchmarks}
-    prompts = {key: find(key).prompt or evaluation.prompt or named.prompt_of(key) for key in benchmarks}
+    prompts = {
+        key: find(key).prompt or evaluation.prompts.get(key) or evaluation.prompt or named.prompt_of(key)
+        for key in benchmarks
+    }
     graders = {key: _grader(key, evaluation, named) for key in benchmarks}
     fields = {**chosen, **{f"samples.{key}": k for key, k in samples.items()}}
     fields |= {"prompt": UNKNOWN} if UNKNOWN in prompts.values() else {}
@@ -109,8 +115,8 @@ def overrides(evaluation: Evaluation, effective: EffectiveProtocol, folder: Path
 
 def check_evaluation(evaluation: Evaluation, train_prompt: str, seeds: int) -> list[str]:
     """The benchmarks that are evaluated; InputError when one is unknown, unusable or wrongly set."""
-    for field in ("benchmarks", "samples", "graders", "benchmark_settings"):
-        if unknown := sorted(set(getattr(evaluation, field)) - set(BENCHMARKS)):
+    for field in ("benchmarks", "samples", "graders", "prompts", "benchmark_settings"):
+        if unknown := sorted(name for name in getattr(evaluation, field) if not is_benchmark(name)):
             raise InputError(
                 f"evaluation.{field}: unknown benchmark {', '.join(unknown)}; known are {', '.join(BENCHMARKS)}"
             )

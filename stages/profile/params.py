@@ -9,9 +9,11 @@ from pydantic import Field, ValidationError, model_validator
 from stages.common.files import InputError
 from stages.common.validation import first_problem
 from stages.common.yaml_reader import read_yaml
-from stages.methods import METHODS, build
+from stages.methods import METHODS, NOT_IMPLEMENTED, build
 from stages.profile.checkpoints import check_rules
-from stages.profile.effective_protocol import check_evaluation
+from stages.profile.effective_protocol import check_evaluation, effective_protocol
+from stages.profile.model_folder import check_models
+from stages.profile.own_sets import with_own_benchmarks
 from stages.profile.sections.backend import Backend
 from stages.profile.sections.base import Section
 from stages.profile.sections.data import Data
@@ -22,6 +24,7 @@ from stages.profile.sections.published import Published
 from stages.profile.sections.released import Released
 from stages.profile.sections.train import Train
 from stages.profile.training_reward import check_reward
+from stages.profile.training_sets import check_training_sets
 from stages.rl.method import Method
 from stages.text.prompts import PROMPTS
 
@@ -29,27 +32,31 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Params(Section):
-    profile: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    bench_seed: Seed
-    seeds: list[Seed] = Field(min_length=1)
-    methods: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(min_length=1)
+    profile: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="names the folder of results/")
+    bench_seed: Seed = Field(description="every generator of the bench is seeded from it")
+    seeds: list[Seed] = Field(min_length=1, description="of training: each method runs once with each")
+    methods: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(
+        min_length=1, description="methods, or names that method_settings gives to further runs of one"
+    )
     method_settings: dict[str, dict[str, Any]] = Field(
         {}, description="what differs from a method's defaults; under a name of your own, `method` says which it runs"
     )
-    backend: Backend
-    data: Data
-    model: Model
-    train: Train
-    evaluation: Evaluation
+    backend: Backend = Field(description="the machine that trains and samples")
+    data: Data = Field(description="what is trained on")
+    model: Model = Field(description="the base model")
+    train: Train = Field(description="the training that all methods share")
+    evaluation: Evaluation = Field(description="how models are evaluated")
     checkpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(
         {}, description="those evaluated beside the last: name -> rule (stages/protocols/checkpoint.py)"
     )
     probes: Probes = Field(Probes(), description="optimiser steps that are examined (docs/probes.md)")
-    published: Published | None = None
+    published: Published | None = Field(None, description="which published numbers ours are set against")
     claims: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]] = Field(
         [], description="files of data/claims whose claims the report judges"
     )
-    models: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Released] = {}
+    models: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Released] = Field(
+        {}, description="what others trained: evaluated and never trained"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
@@ -64,6 +71,13 @@ class Params(Section):
         for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
             if template is not None and template not in PROMPTS:
                 raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")
+        # what is declared under data.own is evaluated as if it stood under evaluation
+        object.__setattr__(self, "evaluation", with_own_benchmarks(self.evaluation, self.data.own))
+        for name, template in self.evaluation.prompts.items():
+            if template not in PROMPTS:
+                raise ValueError(
+                    f"evaluation.prompts.{name}: {template!r} is no template; known are {', '.join(PROMPTS)}"
+                )
         check_reward(self.train, self.data)
         benchmarks = check_evaluation(self.evaluation, self.data.prompt, len(self.seeds))
         check_rules(self.checkpoints, self.train, benchmarks)
@@ -83,6 +97,7 @@ class Params(Section):
                 raise ValueError(
                     f"models: {name!r} is the name of a run or method; choose another, such as released-{name}"
                 )
+        check_training_sets(self.data)
         if "base" in self.methods:
             raise ValueError("methods: 'base' is the untrained model, which is always evaluated; choose another name")
         if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
@@ -118,17 +133,39 @@ def load(path: Path) -> Params:
         content = read_yaml(path)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; copy one of profiles/ there")
+    if not isinstance(content, dict):
+        what = "is empty" if content is None else "holds no settings, which are lines of `name: value`"
+        raise InputError(f"{path} {what}; copy one of profiles/ there")
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error, Params)}")
-    for name in dict.fromkeys([*params.method_settings, *params.methods]):
+    for name in dict.fromkeys([*params.methods, *params.method_settings]):
+        _check_name(name, params)
         method, settings = params.method_of(name)
         _check_lengths(name, settings, params.train.max_response_tokens)
         _check_sets(name, settings, params.train.responses_per_prompt)
         if name in params.methods:
             _check_sizes(name, build(method, settings), params)
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    longest = params.evaluation.max_prompt_tokens or params.train.max_prompt_tokens
+    check_models(params.model, params.models, params.train, longest, protocol.max_tokens)
     return params
+
+
+def _check_name(name: str, params: Params) -> None:
+    """Settings of a name that is neither a method nor a run would silently do nothing."""
+    settings = params.method_settings.get(name, {})
+    if (method := settings.get("method")) is not None and method not in METHODS:
+        raise InputError(f"method_settings.{name}.method: {method!r} is no method; known are {', '.join(METHODS)}")
+    if name in {*METHODS, *NOT_IMPLEMENTED} or name in params.methods:
+        return
+    if "method" not in settings:
+        raise InputError(
+            f"method_settings.{name}: {name!r} is no method; write the name of one (python -m stages.methods lists them), "
+            "or give `method`, the one that this name runs"
+        )
+    raise InputError(f"method_settings.{name}: no run has this name; put it into methods, or remove it")
 
 
 def _check_sizes(name: str, method: Method, params: Params) -> None:

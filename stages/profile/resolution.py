@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stages.benchmarks import find
-from stages.common.files import sha256
+from stages.common.files import InputError, sha256
 from stages.profile.checkpoints import candidates, kept_steps
 from stages.profile.effective_protocol import benchmark_settings, effective_protocol, overrides
 from stages.profile.fingerprint import fingerprint
+from stages.profile.own_sets import pinned
 from stages.profile.params import Params
 from stages.profile.plans.base import Plan
 from stages.profile.plans.choose import ChoosePlan
@@ -32,7 +33,7 @@ EVALUATION_LOCK = Path("locks/eval.lock")
 def plans(params: Params) -> dict[str, Plan]:
     """Path below the profile's plan folder, without `.json` -> plan."""
     protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
-    training_lock, evaluation_lock = sha256(TRAINING_LOCK[params.backend.platform]), sha256(EVALUATION_LOCK)
+    training_lock, evaluation_lock = _lock(TRAINING_LOCK[params.backend.platform]), _lock(EVALUATION_LOCK)
 
     def common(stage: str, lock: str = training_lock) -> dict[str, Any]:
         return {"bench_seed": params.bench_seed, "code": fingerprint([f"stages.{stage}"]), "environment": lock}
@@ -70,6 +71,7 @@ def plans(params: Params) -> dict[str, Plan]:
             max_prompt_tokens=longest_prompt,
             context_length=sample.context_length,
             lab=params.data.lab,
+            own=pinned(params.data),
         ),
         "subset": SubsetPlan(
             **common("subset"),
@@ -107,6 +109,13 @@ def plans(params: Params) -> dict[str, Plan]:
     return written
 
 
+def _lock(path: Path) -> str:
+    """The sha256 of an environment's lock."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing: git checkout {path}")
+    return sha256(path)
+
+
 def _of(rule: CheckpointRule, by_benchmark: dict[str, Any]) -> dict[str, Any]:
     """The entries of the benchmarks that a rule looks at."""
     return {name: by_benchmark[name] for name in rule.benchmarks if name in by_benchmark}
@@ -119,7 +128,7 @@ def report_plan(params: Params) -> ReportPlan:
     return ReportPlan(
         bench_seed=params.bench_seed,
         code=fingerprint(["stages.report"]),
-        environment=sha256(TRAINING_LOCK[params.backend.platform]),
+        environment=_lock(TRAINING_LOCK[params.backend.platform]),
         profile=params.profile,
         methods=params.methods,
         method_of={name: method for name, (method, _) in methods.items()},
@@ -145,7 +154,7 @@ def training_plan(params: Params, name: str, seed: int) -> TrainPlan:
     return TrainPlan(
         bench_seed=params.bench_seed,
         code=fingerprint(["stages.train", f"stages.methods.{method}"]),
-        environment=sha256(TRAINING_LOCK[params.backend.platform]),
+        environment=_lock(TRAINING_LOCK[params.backend.platform]),
         run=f"{name}-{seed}",
         seed=derive_seed(params.bench_seed, seed),
         method=method,

@@ -12,7 +12,7 @@ score is too high by what was chosen of its noise.
 import re
 from typing import NamedTuple
 
-from stages.benchmarks import BENCHMARKS
+from stages.benchmarks import BENCHMARKS, is_benchmark
 
 LAST = "last"
 FORMS = "last, step N, best on BENCHMARK, best mean of BENCHMARK, BENCHMARK"
@@ -34,7 +34,7 @@ def checkpoint_rule(text: str) -> CheckpointRule:
         return CheckpointRule(text, step=int(found[1]))
     if found := re.fullmatch(r"best on (\w+)|best mean of (\w+(?:, \w+)+)", text):
         names = tuple((found[1] or found[2]).split(", "))
-        if unknown := sorted(set(names) - set(BENCHMARKS)):
+        if unknown := sorted(name for name in names if not is_benchmark(name)):
             raise ValueError(f"{text!r}: {unknown[0]} is no benchmark; known are {', '.join(BENCHMARKS)}")
         if len(set(names)) < len(names):
             raise ValueError(f"{text!r} names a benchmark twice")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
-from stages.benchmarks import BENCHMARKS, find, variants
+from stages.benchmarks import BENCHMARKS, find, is_benchmark, variants
 from stages.common.files import InputError, dump_json
 from stages.common.validation import first_problem
 from stages.common.yaml_reader import read_yaml
@@ -39,7 +39,15 @@ def _rule(text: str) -> str:
 
 
 Prompt = Annotated[str, _one_of("prompt template", [*PROMPTS, UNKNOWN])]
-Key = Annotated[str, _one_of("benchmark", list(BENCHMARKS))]
+
+
+def _key(name: str) -> str:
+    if not is_benchmark(name):
+        raise ValueError(f"{name!r} is no benchmark; known are {', '.join(BENCHMARKS)}")
+    return name
+
+
+Key = Annotated[str, AfterValidator(_key)]
 
 
 class Protocol(BaseModel):

@@ -31,6 +31,8 @@ BENCHMARKS = [
     "livecodebench",
 ]
 AVERAGE = "average"
+OWN_BENCHMARK = "own_"
+NO_ARXIV = "none"  # of a table that is in no paper of arXiv: a report, a blog, one's own
 RELEASED = "released:"
 NOT_PUBLISHED = "not published"
 NUMBERS = ("k", "value", "spread", "runs")
@@ -52,7 +54,7 @@ class Row(Strict):
     """One published number. An empty field of the table is None: not stated, or not of this bench."""
 
     paper: str = Field(description="name of the file")
-    arxiv: str = Field(pattern=r"^\d{4}\.\d{5}$")
+    arxiv: str = Field(pattern=r"^(\d{4}\.\d{5}|none)$", description="`none`: the numbers are in no paper of arXiv")
     version: str | None
     table: str
     model: str | None = Field(description="one spelling for each model")
@@ -232,7 +234,8 @@ def read_rows(file: Path, methods: Collection[str]) -> list[tuple[int, Row]]:
                 raise InputError(f"{where}: {first_problem(error, Row)}")
             if row.paper != file.stem:
                 raise InputError(f"{where}: paper is {row.paper!r}; it must be the file's name, {file.stem!r}")
-            if row.benchmark not in (None, AVERAGE, *BENCHMARKS):
+            own = str(row.benchmark).startswith(OWN_BENCHMARK)  # of a profile's data.own
+            if row.benchmark not in (None, AVERAGE, *BENCHMARKS) and not own:
                 raise InputError(f"{where}: benchmark {row.benchmark!r} is unknown; known are {', '.join(BENCHMARKS)}")
             if row.method not in (None, "base", *methods) and not str(row.method).startswith(RELEASED):
                 raise InputError(

@@ -19,7 +19,7 @@ A method's file imports the package (`from stages import rl`) for the names belo
 
 from stages.rl.batch import Responses, State, TrainingStep, Update
 from stages.rl.method import Method, Reference
-from stages.rl.settings import BatchStatistics, BatchStatisticsSettings, Rollout, Settings, needs_token_mean
+from stages.rl.settings import BatchStatistics, BatchStatisticsSettings, Rollout, Settings, needs_token_mean, read_where
 from stages.rl.sources import Sources
 
 __all__ = [
@@ -35,4 +35,5 @@ __all__ = [
     "TrainingStep",
     "Update",
     "needs_token_mean",
+    "read_where",
 ]

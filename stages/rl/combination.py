@@ -27,7 +27,17 @@ Method = Any  # `stages.rl.method.Method`, which this module completes and so ca
 
 # What every part may define, since it is joined, and the combination itself may not.
 ASKED = ("uses_logits", "uses_engine_log_prob")  # it is enough that one part asks for it
-JOINED = {"Settings", "settings", "sources", "logit_terms", "statistics", "batch_statistics", "selects", *ASKED}
+JOINED = {
+    "Settings",
+    "settings",
+    "sources",
+    "logit_terms",
+    "statistics",
+    "batch_statistics",
+    "selects",
+    "unread",
+    *ASKED,
+}
 DEMANDS: tuple[BatchStatistics, ...] = ("none", "micro_batch", "old_policy", "current_policy")  # more and more
 
 
@@ -61,6 +71,7 @@ def combine(combined: type[Method], parts: list[type[Method]], root: type[Method
         "sources": sources.merged([part.sources for part in parts]),
         **{name: any(getattr(part, name) for part in parts) for name in ASKED},
         "selects": tuple(name for part in parts for name in part.selects),
+        "unread": tuple(dict.fromkeys(name for part in parts for name in part.unread)),
         "logit_terms": logit_terms,
         "statistics": statistics,
         "batch_statistics": property(batch_statistics),

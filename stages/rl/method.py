@@ -68,6 +68,7 @@ class Method:
     Settings: ClassVar[type[AnySettings]] = AnySettings
     settings: AnySettings
     sources: ClassVar[Sources] = Sources()
+    unread: ClassVar[tuple[str, ...]] = ()  # settings of GRPO's that its hooks do not read
     has_dual_clip: ClassVar[bool] = True  # whether `surrogate` has a dual clip, if `dual_clip` is set
     uses_logits: ClassVar[bool] = False
     uses_engine_log_prob: ClassVar[bool] = False
@@ -75,6 +76,9 @@ class Method:
 
     def __init__(self, settings: AnySettings | None = None):
         self.settings = settings or self.Settings()
+        for name in (*self.unread, *(() if self.has_dual_clip else ("dual_clip",))):
+            if self.settings.is_set(name):
+                raise ValueError(f"{name}: nothing of this method reads it; leave it out")
         controls.apply(self, self.settings.control)
         chosen = getattr(self.settings, "batch_statistics", None)
         if self.batch_statistics == "micro_batch" and chosen == "old_policy":

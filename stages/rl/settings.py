@@ -5,7 +5,7 @@ A check of several fields together is a validator of the settings. It raises a V
 is.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
@@ -15,6 +15,11 @@ from stages.rl.controls import Control
 BatchStatistics = Literal[
     "none", "micro_batch", "old_policy", "current_policy"
 ]  # explained at `Method.batch_statistics`
+
+
+def read_where(**conditions: tuple[Any, ...]) -> dict[str, Any]:
+    """For a field's `json_schema_extra`: it is read only where each setting named here has one of its values."""
+    return {"read_where": conditions}
 
 
 class Rollout(BaseModel):
@@ -42,7 +47,7 @@ class Settings(BaseModel):
     released code does, the settings of that code: they take the place of the defaults, and what a run sets still wins.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     variant_defaults: ClassVar[dict[str, dict[str, Any]]] = {}  # variant -> setting -> its default there
 
@@ -70,6 +75,21 @@ class Settings(BaseModel):
     def _a_variant_brings_its_settings(cls, given: dict[str, Any]) -> dict[str, Any]:
         variant = given.get("variant")  # the default variant has the defaults of the fields
         return cls.variant_defaults.get(variant, {}) | given if isinstance(variant, str) else given
+
+    @model_validator(mode="after")
+    def _nothing_set_is_unread(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            extra = field.json_schema_extra
+            conditions: dict[str, Any] = extra.get("read_where", {}) if isinstance(extra, dict) else {}  # type: ignore[assignment]
+            for other, values in conditions.items():
+                if self.is_set(name) and getattr(self, other) not in values:
+                    raise ValueError(f"{name}: with {other} {getattr(self, other)} nothing reads it; leave it out")
+        return self
+
+    def is_set(self, name: str) -> bool:
+        """Whether the setting `name` has another value than it would have by itself."""
+        brought = self.variant_defaults.get(getattr(self, "variant", ""), {})
+        return getattr(self, name) != brought.get(name, type(self).model_fields[name].default)
 
 
 class BatchStatisticsSettings(Settings):

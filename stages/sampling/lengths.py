@@ -42,11 +42,16 @@ def check_prompts(
         )
 
 
-def check_context(model: Path, context: int) -> None:
-    """InputError where the model's config.json does not allow sequences of `context` tokens, which vLLM refuses."""
+def check_context(
+    model: Path, context: int, of: str = "samples of evaluation", settings: str = "evaluation.max_tokens"
+) -> None:
+    """InputError where the model's config.json does not allow sequences of `context` tokens, which vLLM refuses.
+
+    `of` says what they consist of beside prompts, and `settings` names what sets their length.
+    """
     allowed = read_json(model / "config.json").get("max_position_embeddings")
     if allowed is not None and context > allowed:
         raise InputError(
-            f"model.max_position_embeddings: config.json of {model} allows {allowed} tokens, and prompts and samples of "
-            f"evaluation may have {context}; give that, or lower evaluation.max_prompt_tokens or max_tokens"
+            f"model.max_position_embeddings: config.json of {model} allows {allowed} tokens, and prompts and {of} may "
+            f"have {context}; give that, or lower {settings} or max_prompt_tokens"
         )

@@ -181,8 +181,11 @@ def test_make_repro_checks_before_dvc_parses(project):
     done = run(project, "python", "-m", "stages.resolve", "--check")
     (line,) = done.stderr.strip().splitlines()
     assert done.returncode == 1 and line.startswith("error: params.yaml") and "seeds" in line and "twice" in line
-    recipe = (ROOT / "Makefile").read_text().partition("\nrepro: setup\n")[2].splitlines()
-    assert [line.split("(OURS)/")[1] for line in recipe[:2]] == ["python -m stages.resolve --check", "dvc repro"]
+    recipe = (ROOT / "Makefile").read_text().partition("\nrepro: profile setup\n")[2].splitlines()
+    assert [line.split("(OURS)/")[1] for line in recipe[:2]] == [
+        "python -m stages.resolve --check",
+        "dvc repro $(TARGETS)",
+    ]
     (project / "params.yaml").write_text(text)
     done = run(project, "python", "-m", "stages.resolve", "--check")
     assert done.returncode == 0 and not (project / "results/smoke/plan").exists()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.files import InputError, dump_json, read_json
 from stages.common.validation import first_problem
-from stages.common.yaml_reader import safe_load
+from stages.common.yaml_reader import read_text, safe_load
 
 PARAMS = Path("params.yaml")
 MADE_FROM = (
@@ -69,7 +69,7 @@ def _check_params(record: Path) -> None:
 
 def _content() -> Any:
     try:
-        return safe_load(PARAMS.read_text(encoding="utf-8"))
+        return safe_load(read_text(PARAMS))
     except FileNotFoundError:
         return None  # plans are read without it as well; stage resolve says that it is missing
     except (ValueError, yaml.YAMLError) as error:

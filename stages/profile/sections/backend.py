@@ -1,17 +1,19 @@
 """Section `backend`: the machine that trains and samples."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from stages.profile.sections.base import Section
 
+Few = Annotated[int, Field(gt=0, le=4096)]  # more than any one machine has
+
 
 class Backend(Section):
-    platform: Literal["cpu", "cuda"]
-    dtype: Literal["float32", "bfloat16"]
-    devices: PositiveInt = 1
-    threads: PositiveInt = Field(1, description="threads the actor computes with; they fix the order of float sums")
+    platform: Literal["cpu", "cuda"] = Field(description="the environment: .venv/train, or .venv/gpu for NVIDIA GPUs")
+    dtype: Literal["float32", "bfloat16"] = Field(description="that the model is computed in, in training and sampling")
+    devices: Few = Field(1, description="GPUs, or on a CPU processes, that the training is shared out among")
+    threads: Few = Field(1, description="threads the actor computes with; they fix the order of float sums")
     engine_gigabytes: PositiveInt = Field(1, description="cpu: memory for vLLM's KV cache")
     engine_memory_share: float | None = Field(None, gt=0, lt=1, description="cuda: vLLM's gpu_memory_utilization")
     engine_devices: PositiveInt = Field(
@@ -36,12 +38,20 @@ class Backend(Section):
         False, description="train and sample all runs that are due in one process, not each in its own"
     )
 
+    verl: dict[str, Any] = Field(
+        {},
+        description="settings of verl's that the bench has none for, as `actor_rollout_ref.model.enable_gradient_checkpointing: true`; verl "
+        "checks their names and types, and the report names them as overrides",
+    )
+
     @model_validator(mode="after")
     def _possible(self) -> "Backend":
-        only_on_gpus = ("engine_devices", "offload", "deterministic")
+        only_on_gpus = ("engine_devices", "engine_memory_share", "offload", "deterministic")
         given = [name for name in only_on_gpus if getattr(self, name) != type(self).model_fields[name].default]
         if self.platform == "cpu" and given:
             raise ValueError(f"{given[0]}: only platform cuda has it; remove it")
+        if self.platform == "cuda" and self.engine_gigabytes != 1:
+            raise ValueError("engine_gigabytes: only platform cpu has it; set engine_memory_share, and remove it")
         if self.devices % self.engine_devices:
             raise ValueError(f"devices ({self.devices}) must be a multiple of engine_devices ({self.engine_devices})")
         if self.engine_devices > 1 and self.share_session:

@@ -4,22 +4,22 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from stages.benchmarks import BENCHMARKS
+from stages.benchmarks import BENCHMARKS, is_benchmark
 from stages.profile.sections.base import Section
 
 
 class PublishedRow(Section):
     """A method and its form, spelt as in the published tables."""
 
-    method: str
+    method: str = Field(description="its key")
     variant: str | None = Field(None, description="none: the paper's main setting")
 
 
 class Published(Section):
     """Which published numbers ours are set against."""
 
-    model: str
-    train_data: str
+    model: str = Field(description="the base model, spelt as in the published tables")
+    train_data: str = Field(description="the training set, spelt as in the published tables")
     recipe_of: str | None = Field(None, description="the paper whose training recipe this is, a file of data/published")
     rows: dict[str, PublishedRow] = Field({}, description="what a run stands for, where its name does not say")
     equivalence_margins: dict[str, Annotated[float, Field(gt=0)]] = Field(
@@ -31,6 +31,6 @@ class Published(Section):
     @classmethod
     def _places(cls, margins: dict[str, float]) -> dict[str, float]:
         for name in margins:
-            if name not in (*BENCHMARKS, "average"):
+            if name != "average" and not is_benchmark(name):
                 raise ValueError(f"{name!r} is no benchmark, nor `average`; known are {', '.join(BENCHMARKS)}")
         return margins

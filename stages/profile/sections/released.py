@@ -11,16 +11,16 @@ from stages.profile.sections.model import ChatTemplate, check_place
 class Released(Section):
     """A checkpoint that others trained: evaluated like a run of this bench, never trained."""
 
-    hub: str = ""
+    hub: str = Field("", description="owner/name")
     revision: str = Field("", description="hub commit")
-    folder: str = ""
+    folder: str = Field("", description="an HF folder, instead")
     chat_template: ChatTemplate = Field("own", description="none: the model is given the prompt alone")
 
     @model_validator(mode="after")
     def _one_place(self) -> "Released":
         if bool(self.hub) == bool(self.folder):
             raise ValueError("give either hub with revision, or folder")
-        check_place("folder", self.source, self.folder, self.revision)
+        check_place(self.source, self.source, self.hub or self.folder, self.revision)
         return self
 
     @property

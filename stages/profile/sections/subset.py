@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from stages.profile.sections.base import Section
 
@@ -10,11 +10,13 @@ from stages.profile.sections.base import Section
 class Subset(Section):
     """Part of a training set: `prompts` of it at random, or the `largest` of its `clusters`. 0: not given."""
 
-    of: str
-    by: Literal["random", "clusters"]
-    prompts: NonNegativeInt = 0
-    clusters: NonNegativeInt = 0
-    largest: NonNegativeInt = 0
+    of: str = Field(description="the training set")
+    by: Literal["random", "clusters"] = Field(description="how its prompts are chosen")
+    prompts: NonNegativeInt = Field(0, description="random: how many")
+    clusters: NonNegativeInt = Field(
+        0, description="clusters: of the base model's embeddings of the prompts, how many are made"
+    )
+    largest: NonNegativeInt = Field(0, description="clusters: how many of the largest are taken")
 
     @model_validator(mode="after")
     def _sized(self) -> "Subset":

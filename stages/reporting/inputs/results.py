@@ -15,6 +15,7 @@ from stages.artifacts.samples import BASE
 from stages.artifacts.steps import read_steps
 from stages.common.files import InputError
 from stages.profile.plans.report import ReportPlan
+from stages.reporting.inputs.partial import part_that_is_there
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Results:
     chosen: dict[tuple[str, str, str], Graded]
     probes: dict[str, Probe]
     undeclared: list[str]
+    missing: tuple[str, ...] = ()  # declared, and not there yet: only of a partial report
+    left_out: tuple[str, ...] = ()  # there, and not compared in a partial report: methods without all its seeds
 
     @property
     def methods(self) -> list[str]:
@@ -74,10 +77,16 @@ class Results:
         return trained | {(run, "sample"): record.packages for run, record in self.sampled.items()}
 
 
-def load(results: Path, profile: str) -> Results:
-    """Reads `results/<profile>`; InputError names the stage to run when a declared run's file is missing or wrong."""
+def load(results: Path, profile: str, partial: bool = False) -> Results:
+    """Reads `results/<profile>`; InputError names the stage to run when a declared run's file is missing or wrong.
+
+    With `partial` what is not there yet is left out and named.
+    """
     folder = results / profile
     plan = ReportPlan.read_of(profile, folder / "plan" / "report.json")
+    declared, missing, left_out = plan, list[str](), list[str]()
+    if partial:
+        plan, missing, left_out = part_that_is_there(folder, plan)
     untrained = [BASE, *plan.released]
     runs = [*(Run(name, name, None) for name in untrained), *map(_run, plan.runs)]
     trained, sampled, steps = {}, {}, []
@@ -115,7 +124,15 @@ def load(results: Path, profile: str) -> Results:
         choices=choices,
         chosen=chosen,
         probes={name: _probe(folder / "probes" / name, name) for name in plan.probes},
-        undeclared=_undeclared(folder, results.name, {run.name for run in runs}, {*untrained}, plan.checkpoints),
+        undeclared=_undeclared(
+            folder,
+            results.name,
+            {BASE, *declared.released, *declared.runs},
+            {BASE, *declared.released},
+            declared.checkpoints,
+        ),
+        missing=tuple(missing),
+        left_out=tuple(left_out),
     )
 
 

@@ -15,6 +15,7 @@ IN_EVALUATION = "stands in an evaluation set"  # the reason for which stages/dat
 def notices(results: Results, counts: pd.DataFrame) -> list[Notice]:
     """`counts`: the table of `sample_counts`."""
     sentences = [
+        *_partial(results),
         _outcomes(counts),
         *_untested(results),
         *_overrides(results),
@@ -31,6 +32,15 @@ def notices(results: Results, counts: pd.DataFrame) -> list[Notice]:
     ]
     every_folder = Notice("No undeclared runs: every run folder belongs to a declared run.")
     return [*map(Notice, sentences), *(undeclared or [every_folder])]
+
+
+def _partial(results: Results) -> Iterator[str]:
+    if results.missing:
+        named = ", ".join(f"`{name}`" for name in results.missing)
+        yield f"This report is partial. Declared, and not there yet: {named}. What follows may change when they are."
+    if results.left_out:
+        named = ", ".join(f"`{name}`" for name in results.left_out)
+        yield f"There, and not compared, since the methods compared share the seeds that all of them have: {named}."
 
 
 def _outcomes(counts: pd.DataFrame) -> str:
@@ -65,6 +75,9 @@ def _untested(results: Results) -> Iterator[str]:
 
 def _overrides(results: Results) -> Iterator[str]:
     """Where the effective protocol is not the one that the profile names."""
+    if verl := results.plan.backend.verl:
+        said = ", ".join(f"`{key}: {value}`" for key, value in verl.items())
+        yield f"The profile overrides verl's own configuration (`backend.verl`): {said}. No published recipe is followed there."
     overrides, name = results.plan.protocol_overrides, results.plan.protocol.name
     if known := [f"`{override.field}`" for override in overrides if override.known]:
         yield f"The profile overrides protocol `{name}` in {', '.join(known)}."

@@ -1,0 +1,186 @@
+"""The reference of all settings, read from their schemas: `python -m stages.profile [--write]`; --write: docs/settings.md."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from stages.common.command import run_stage
+from stages.common.files import InputError, write_text
+from stages.common.tables import markdown_table
+from stages.profile.params import Params, load
+from stages.profile.plans.base import Plan
+from stages.profile.plans.choose import ChoosePlan
+from stages.profile.plans.grade import GradePlan
+from stages.profile.plans.model import ModelPlan
+from stages.profile.plans.prepare import PreparePlan
+from stages.profile.plans.report import ReportPlan
+from stages.profile.plans.sample import SamplePlan
+from stages.profile.plans.subset import SubsetPlan
+from stages.profile.plans.train import TrainPlan
+from stages.rl.settings import Settings
+
+DOCUMENT = Path("docs/settings.md")
+PROFILE = Path("profiles/qwen2.5-math-7b-dapo.yaml")  # whose batch is drawn
+HEAD = """# The settings
+
+Written by `python -m stages.profile --write` from the schemas (`stages/profile/sections/`), which refuse what is not in
+these tables. Numbers are bare; sizes are in the unit that a name ends in. `required` settings have no default.
+"""
+READERS: dict[str, tuple[type[Plan], ...]] = {
+    "model": (ModelPlan,),
+    "data": (PreparePlan, SubsetPlan, TrainPlan),
+    "train": (TrainPlan, ReportPlan),
+    "backend": (TrainPlan, SamplePlan, SubsetPlan, ReportPlan),
+    "evaluation": (PreparePlan, SamplePlan, GradePlan, ChoosePlan, ReportPlan),
+    "published": (ReportPlan,),
+}
+
+
+def document() -> str:
+    parts = [HEAD, f"## The whole profile\n\n{_table(_leaves(Params))}"]
+    for name, field in Params.model_fields.items():
+        if schema := _model_in(field.annotation):
+            title = f"{name}.<name>" if get_origin(field.annotation) is dict else name
+            read = f"\nRead by: {', '.join(_stage(plan) for plan in READERS[name])}.\n" if name in READERS else ""
+            parts += [f"## {title}\n{read}\n{_table(_leaves(schema))}", *_below(schema, title)]
+    own = "## method_settings.<name>\n\nOf every method; [methods.md](methods.md) has what each adds, and gives another default.\n\n"
+    return "\n".join([*parts, own + _table(_leaves(Settings)), batch()])
+
+
+def batch() -> str:
+    """How a step's responses are shared out, for 1, 2 and 8 GPUs, by the arithmetic of the profile that is named."""
+    train = load(PROFILE).train
+    responses = train.prompts_per_step * train.responses_per_prompt
+    mini = responses // train.updates_per_step
+    rows = []
+    for devices in (1, 2, 8):
+        share = mini // devices
+        rows.append(
+            [
+                str(devices),
+                str(responses // devices),
+                str(share),
+                f"{train.micro_batch}",
+                str(share // train.micro_batch),
+            ]
+        )
+    columns = [
+        "GPUs",
+        "responses a GPU samples in a step",
+        "of a mini-batch on each",
+        "of them at once",
+        "passes an update",
+    ]
+    return f"""## The batch, drawn
+
+`{PROFILE}`: a step samples `prompts_per_step` {train.prompts_per_step} × `responses_per_prompt` {train.responses_per_prompt} = {responses:,}
+responses. `updates_per_step` {train.updates_per_step} cuts them into mini-batches of {responses:,} / {train.updates_per_step} = {mini} responses, an optimiser
+step each. GPUs share every mini-batch out evenly, and each goes through its part in micro-batches:
+
+    step          {responses:,} responses
+    └ mini-batch  {mini} responses       × {train.updates_per_step} updates
+      └ GPU       {mini} / devices
+        └ micro-batch  {train.micro_batch} responses, whose gradients are added up
+
+{markdown_table(columns, rows, "rrrrr")}
+
+So devices × micro_batch has to divide {mini}. With `backend.micro_batch_tokens` a GPU packs responses up to that many tokens
+instead, and devices alone have to divide it. A method with `updates_per_step` of its own has mini-batches of its own.
+"""
+
+
+def _below(schema: type[BaseModel], title: str) -> Iterator[str]:
+    for name, field in schema.model_fields.items():
+        if inner := _model_in(field.annotation):
+            place = f"{title}.{name}" + (".<name>" if get_origin(field.annotation) is dict else "")
+            yield f"### {place}\n\n{_table(_leaves(inner))}"
+
+
+def _leaves(schema: type[BaseModel]) -> list[list[str]]:
+    return [
+        [name, _type(field), _default(field), field.description or "see below"]
+        for name, field in schema.model_fields.items()
+    ]
+
+
+def _table(rows: list[list[str]]) -> str:
+    return markdown_table(["setting", "type", "default", "meaning"], rows) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return (
+        {None: "none", True: "true", False: "false", "": "none"}.get(value, str(value))
+        if isinstance(value, str | bool | NoneType)
+        else str(value)
+    )
+
+
+def _type(field: FieldInfo) -> str:
+    """The type in words, with the bounds of a number."""
+    bounds = [*field.metadata, *_bounds(field.annotation)]
+    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "min_length": "at least"}
+    said = [
+        f"{sign} {getattr(one, name)}"
+        for one in bounds
+        for name, sign in signs.items()
+        if getattr(one, name, None) is not None
+    ]
+    return _words(field.annotation) + (f", {', '.join(dict.fromkeys(said))}" if said else "")
+
+
+def _words(kind: Any) -> str:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _words(inner[0])
+    if origin is Literal:
+        return " or ".join(map(str, inner))
+    if origin in (Union, UnionType):
+        return " or ".join(_words(one) for one in inner if one is not NoneType)
+    if origin is dict:
+        return f"name -> {_words(inner[1])}"
+    if origin in (list, tuple):
+        return f"list of {_words(inner[0])}"
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return "section"
+    return {int: "whole number", float: "number", str: "text", bool: "true or false"}.get(kind, "any")
+
+
+def _bounds(kind: Any) -> list[Any]:
+    found: list[Any] = []
+    if get_origin(kind) is Annotated:
+        for one in get_args(kind)[1:]:
+            found += one.metadata if isinstance(one, FieldInfo) else [one]
+    elif get_origin(kind) in (Union, UnionType):
+        found += [bound for one in get_args(kind) for bound in _bounds(one)]
+    return found
+
+
+def _model_in(kind: Any) -> type[BaseModel] | None:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    return next((found for inner in get_args(kind) if (found := _model_in(inner))), None)
+
+
+def _stage(plan: type[Plan]) -> str:
+    return plan.__name__.removesuffix("Plan").lower()
+
+
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case []:
+            print(document(), end="")
+        case ["--write"]:
+            write_text(DOCUMENT, document())
+        case _:
+            raise InputError("usage: python -m stages.profile [--write]")
+
+
+if __name__ == "__main__":
+    run_stage(main)
