@@ -7,7 +7,7 @@
 # make test-fast set-up, then the tests that neither start Ray or vLLM nor read the mirror of the data sets
 # make check     ruff and mypy, as .ci/run asks them
 # make estimate  what the profile in params.yaml (or PROFILE=profiles/<name>.yaml) asks for: runs, tokens, disk, GPU hours,
-#                and which published numbers it can get a verdict on
+#                and which published numbers it can get a verdict on; OPTIONS="--dollars-per-gpu-hour 2.5 --budget 500"
 # make preflight what this machine lacks for the profile in params.yaml; starts nothing
 # make sweep     every method for three real steps, in one session; the table goes to docs/sweep.md
 # make locks     resolve locks/*.in again
@@ -52,7 +52,7 @@ check: setup-cpu
 	.venv/train/bin/mypy
 
 estimate: setup
-	@$(OURS)/python -m stages.tools.estimate $(PROFILE)
+	@$(OURS)/python -m stages.tools.estimate $(PROFILE) $(OPTIONS)
 
 preflight: setup
 	@$(OURS)/python -m stages.tools.preflight $(PROFILE)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -26,6 +26,7 @@ from stages.common.files import InputError, held, output_folder, read_json, sha2
 from stages.lab import tokenizer as lab_tokenizer
 from stages.lab.warm_start import build_model, warm_start
 from stages.profile.plans.model import ModelPlan
+from stages.profile.sections.model import FIRST_DOWNLOAD
 
 PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model")  # of an HF folder without code and pickles
 HUB_LOCK = Path("locks/hub.json")  # id@commit -> file -> sha256
@@ -150,16 +151,30 @@ def package(plan: ModelPlan, output: Path) -> None:
 
 def hub(plan: ModelPlan, output: Path) -> None:
     try:
-        snapshot_download(
-            plan.model.name, revision=plan.model.revision, local_dir=output, allow_patterns=list(PATTERNS)
-        )
+        revision = plan.model.revision if plan.model.revision != FIRST_DOWNLOAD else pinned(plan.model.name)
+        snapshot_download(plan.model.name, revision=revision, local_dir=output, allow_patterns=list(PATTERNS))
     except (HfHubHTTPError, OSError) as error:
         raise InputError(
             f"model.name: cannot fetch {plan.model.name} at {plan.model.revision} ({type(error).__name__}); "
             "without network use source folder"
         )
     shutil.rmtree(output / ".cache", ignore_errors=True)
-    check_or_record(f"{plan.model.name}@{plan.model.revision}", output)
+    check_or_record(f"{plan.model.name}@{revision}", output)
+
+
+def pinned(name: str, lock: Path = HUB_LOCK) -> str:
+    """The one commit of a model that `lock` has; else the one that its main branch is at, which `check_or_record` puts there.
+
+    InputError where `lock` has several.
+    """
+    known = read_json(lock) if lock.exists() else {}
+    commits = [key.rpartition("@")[2] for key in known if key.rpartition("@")[0] == name]
+    if len(commits) > 1:
+        raise InputError(f"revision: {lock} has {len(commits)} commits of {name}; give one of {', '.join(commits)}")
+    commit = commits[0] if commits else HfApi().model_info(name).sha
+    if commit is None:
+        raise InputError(f"revision: the hub names no commit of {name}; give one")
+    return commit
 
 
 def check_or_record(name: str, folder: Path, lock: Path = HUB_LOCK) -> None:

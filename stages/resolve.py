@@ -11,12 +11,14 @@ exactly when something that it uses has changed: a new method or a changed setti
 from pathlib import Path
 
 from stages.artifacts.probes import DECLARED
+from stages.backend.loggers import assert_loggers
 from stages.common.command import expect, run_stage
 from stages.common.files import InputError, output_folder, read_json, write_json, write_text
 from stages.profile.machine import check_machine
 from stages.profile.own_sets import pinned
 from stages.profile.params import Params, load
 from stages.profile.plans.base import MADE_FROM, PARAMS, read_params_sha256
+from stages.profile.plans.operation import FILE, Operation
 from stages.profile.probes import declared_probes
 from stages.profile.resolution import plans, report_plan, training_plan
 
@@ -35,7 +37,8 @@ def main(arguments: list[str]) -> None:
         from stages.profile.claims_setting import check_claims
 
         check_claims(params)
-    written = plans(params)
+    assert_loggers(params.backend.loggers, params.backend.platform)
+    written, operation = plans(params), Operation.of(params.profile, params.backend)
     if params.published:
         # pandas takes seconds that no other profile needs
         from stages.profile.published_setting import check_setting
@@ -61,6 +64,7 @@ def main(arguments: list[str]) -> None:
     with output_folder(Path("results") / params.profile / "plan", check) as folder:
         for name, plan in written.items():
             write_text(folder / f"{name}.json", plan.text())
+        write_text(folder / FILE, operation.text())
         write_json(folder / MADE_FROM, {"profile": params.profile, "sha256": made_from})
     write_json(Path("results") / params.profile / "probes" / DECLARED, list(declared_probes(params)))
 
@@ -81,6 +85,8 @@ def check_overrides(params: Params) -> None:
     """InputError where verl does not take what `backend.verl` sets: it composes the configuration of a run."""
     from stages.backend.config import compose, session_settings  # verl takes seconds that no other profile needs
 
+    if not params.methods:
+        raise InputError("backend.verl: this profile trains nothing, so that verl reads none of it; remove it")
     plan = training_plan(params, params.methods[0], params.seeds[0])
     compose(session_settings([(plan, Path("work"))], Path("data.parquet"), Path("model")))
 

@@ -24,12 +24,14 @@ from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import last_step, read_steps
 from stages.backend.checkpoints import checkpoint, exported, kept_weights
 from stages.backend.environment import assert_versions
+from stages.backend.loggers import assert_loggers
 from stages.backend.session import Run, train
 from stages.common.bar import Bar
 from stages.common.command import expect, run_stage
 from stages.common.files import InputError, dump_json, held, output_folder, read_json, sha256
 from stages.common.repro import due
 from stages.common.supervise import ProcessFailed
+from stages.profile.plans.operation import Operation
 from stages.profile.plans.train import TrainPlan
 from stages.sampling.lengths import check_context
 
@@ -40,7 +42,9 @@ def main(arguments: list[str]) -> None:
     name = f"{method}-{seed}"
     results = Path("results") / profile
     plan = TrainPlan.read(results / "plan" / "train" / f"{name}.json")
+    operation = Operation.read(results / "plan")
     packages = assert_versions(plan.backend.platform)
+    assert_loggers(operation.loggers, plan.backend.platform)
     maker = "subset" if plan.training_folder == "subsets" else "prepare"
     data = _existing(results / plan.training_folder / f"{plan.train.dataset}.parquet", f"dvc repro {maker}@{profile}")
     model = _existing(results / "model", f"dvc repro model@{profile}")
@@ -62,7 +66,7 @@ def main(arguments: list[str]) -> None:
                     further = _run(profile, other, inputs)
                     if not further.is_done() and locks.enter_context(held(further.work / "lock")):
                         runs.append(further)
-            _train(runs, data, model)
+            _train(runs, data, model, operation)
         _export(
             results / "train" / name,
             run,
@@ -85,7 +89,7 @@ def _run(profile: str, plan: TrainPlan, inputs: list[str]) -> Run:
     return Run(plan, work)
 
 
-def _train(runs: list[Run], data: Path, model: Path) -> None:
+def _train(runs: list[Run], data: Path, model: Path, operation: Operation) -> None:
     """Trains the runs; InputError when the first one failed. Others that failed are named: their own stages fail."""
     first, *further = (run.plan.run for run in runs)
     title = f"train {first}" + (f" and {len(further)} more" if further else "")
@@ -100,7 +104,7 @@ def _train(runs: list[Run], data: Path, model: Path) -> None:
             return done
 
         try:
-            failed = train(runs, data, model, progress)
+            failed = train(runs, data, model, progress, operation)
         except ProcessFailed as error:
             raise InputError(f"training {first} {error}")
     for name in further:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stages.backend.bench_config import BenchConfig, BenchRun
 from stages.common.files import InputError
 from stages.methods import build
+from stages.profile.plans.operation import Operation
 from stages.profile.plans.train import TrainPlan
 from stages.profile.sections.backend import Backend
 from stages.profile.sections.train import Train
@@ -21,6 +22,7 @@ FOLDER = Path(__file__).parent
 EVERY_RUN = "verl.yaml"
 ON_PLATFORM = {"cpu": "verl_cpu.yaml", "cuda": "verl_cuda.yaml"}
 AGENT_LOOPS = "agent_loops.yaml"
+OPERATION = Operation(profile="bench")  # of a session that no profile says more of
 
 
 def compose(settings: dict[str, Any]) -> DictConfig:
@@ -40,7 +42,9 @@ def compose(settings: dict[str, Any]) -> DictConfig:
     return config
 
 
-def session_settings(runs: list[tuple[TrainPlan, Path]], data: Path, model: Path) -> dict[str, Any]:
+def session_settings(
+    runs: list[tuple[TrainPlan, Path]], data: Path, model: Path, operation: Operation = OPERATION
+) -> dict[str, Any]:
     """verl's settings for a session that trains `runs`, nested as they are; pure, and of JSON values only.
 
     A run is its plan and the folder for its checkpoints and logs; all share the sections `train` and `backend`. `data` is
@@ -102,9 +106,13 @@ def session_settings(runs: list[tuple[TrainPlan, Path]], data: Path, model: Path
         "trainer": {
             "total_training_steps": train.steps,
             "n_gpus_per_node": backend.devices,
+            "nnodes": backend.nodes,
+            "project_name": operation.profile,
+            "logger": ["console", *operation.loggers],
             "save_freq": train.checkpoint_every,
             "device": backend.platform,
         },
+        "ray_kwargs": {"ray_init": {"address": operation.ray_address}},
     }
     merged = OmegaConf.merge(common, _without_padding(backend), own[0].settings)
     for name, value in backend.verl.items():

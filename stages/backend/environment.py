@@ -6,9 +6,20 @@ import uuid
 from importlib.metadata import PackageNotFoundError, version
 
 from stages.common.files import InputError
+from stages.common.supervise import MARK
 from stages.profile.sections.backend import Backend
 
 SESSION = "ENTROPY_BENCH_SESSION"  # names the session that a process belongs to
+PASSED_ON = (
+    "ENTROPY_BENCH_PASSED_ON"  # names the variables that processes on other nodes are given too, with commas between
+)
+OF_ONE_MACHINE = {
+    # Nothing that listens needs to be reached from another machine, and little of it asks who is there. Without "cluster"
+    # Ray takes 127.0.0.1 for its node, and what asks Ray for the address with it.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "VLLM_HOST_IP": "127.0.0.1",
+    "GLOO_SOCKET_IFNAME": "lo",
+}
 # Checked before anything starts, and recorded with every result.
 VERSIONS = {
     "cpu": {
@@ -50,8 +61,11 @@ def assert_versions(platform: str) -> dict[str, str]:
     return {"python": "3.11", **VERSIONS[platform]}
 
 
-def environment(backend: Backend) -> dict[str, str]:
-    """Environment variables for verl's and vLLM's processes, over the caller's own."""
+def environment(backend: Backend, joins: bool = False) -> dict[str, str]:
+    """Environment variables for verl's and vLLM's processes, over the caller's own.
+
+    `joins`: for a session in a Ray cluster that others started, whose processes on any node are to have them.
+    """
     variables = {
         "PYTHONPATH": os.getcwd(),
         "PYTHONHASHSEED": "0",
@@ -68,12 +82,9 @@ def environment(backend: Backend) -> dict[str, str]:
         "RAY_enable_worker_prestart": "0",  # every actor gets a process of its own: idle ones only delay the start
         "RAY_prestart_worker_first_driver": "0",
         "HYDRA_FULL_ERROR": "1",
-        # Every profile runs on one machine, so nothing that listens needs to be reached from another one, and little of it
-        # asks who is there. Without "cluster" Ray takes 127.0.0.1 for its node, and what asks Ray for the address with it.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "VLLM_HOST_IP": "127.0.0.1",
-        "GLOO_SOCKET_IFNAME": "lo",
     }
+    if not joins:
+        variables |= OF_ONE_MACHINE
     if backend.platform == "cpu":
         variables |= {
             "VERL_PLATFORM": "cpu",
@@ -92,4 +103,12 @@ def environment(backend: Backend) -> dict[str, str]:
         variables["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
         if backend.deterministic:
             variables["VLLM_BATCH_INVARIANT"] = "1"
+    if joins:  # Ray's own variables are for the daemons, which stand already
+        variables[PASSED_ON] = ",".join(name for name in variables if not name.startswith("RAY_"))
     return variables
+
+
+def passed_on() -> dict[str, str]:
+    """Of this process's variables, those that the session's processes on other nodes are to have."""
+    names = os.environ.get(PASSED_ON)
+    return {name: os.environ[name] for name in (*names.split(","), PASSED_ON, MARK)} if names else {}

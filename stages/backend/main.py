@@ -14,13 +14,20 @@ import transfer_queue
 from omegaconf import DictConfig, OmegaConf
 from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
 
+from stages.backend.cluster import check_nodes
 from stages.backend.config import compose
-from stages.common.files import read_json
+from stages.backend.environment import passed_on
+from stages.common.files import InputError, read_json
+from stages.profile.sections.backend import LOCAL
+
+OF_A_START = ("num_cpus", "num_gpus", "object_store_memory", "include_dashboard")  # a cluster that stands has its own
 
 
 def main(launch: Path) -> None:
     config = compose(read_json(launch))
     start_ray(config)
+    if config.ray_kwargs.ray_init.address != LOCAL:
+        check_nodes(config.trainer.nnodes, config.trainer.n_gpus_per_node, launch.parent)
     with ThreadPoolExecutor(1) as beside:  # the queue's processes import what they need while this one does
         queue = beside.submit(transfer_queue.init, config.transfer_queue)
         runner = task_runner(config)
@@ -29,9 +36,14 @@ def main(launch: Path) -> None:
 
 
 def start_ray(config: DictConfig) -> None:
-    settings = config.ray_kwargs.ray_init
-    runtime_env = OmegaConf.merge(get_ppo_ray_runtime_env(config), settings.get("runtime_env") or {})
-    ray.init(**OmegaConf.to_container(OmegaConf.create({**settings, "runtime_env": runtime_env}), resolve=True))  # type: ignore[arg-type]
+    """Starts Ray, or joins the cluster of `backend.ray_address`, whose processes inherit nothing of this one's environment."""
+    settings = OmegaConf.to_container(config.ray_kwargs.ray_init, resolve=True)
+    assert isinstance(settings, dict)
+    runtime_env = get_ppo_ray_runtime_env(config)
+    runtime_env["env_vars"] |= passed_on()
+    if settings["address"] != LOCAL:
+        settings = {name: value for name, value in settings.items() if name not in OF_A_START}
+    ray.init(**settings | {"runtime_env": runtime_env})  # type: ignore[arg-type]  # names are strings
 
 
 def task_runner(config: DictConfig) -> Any:
@@ -47,4 +59,8 @@ def task_runner(config: DictConfig) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except InputError as error:  # what the supervisor shows of the log ends in this line
+        print(f"error: {error}", flush=True)
+        sys.exit(1)

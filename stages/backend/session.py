@@ -6,19 +6,22 @@ also in that run's own `verl.log`. A run leaves `failed.json` there when it fail
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from stages.artifacts.steps import last_step
 from stages.backend.bench_config import RUN_BEGINS
 from stages.backend.checkpoints import checkpoint, exported, last_whole
-from stages.backend.config import session_settings
+from stages.backend.config import OPERATION, session_settings
 from stages.backend.environment import environment
+from stages.backend.loggers import variables
 from stages.common.files import read_json, write_json
 from stages.common.supervise import ProcessFailed, last_lines, supervised, wait
+from stages.profile.plans.operation import Operation
 from stages.profile.plans.train import TrainPlan
 
 # Seconds without a new step, log line or byte of a checkpoint. While it samples, computes or loads, verl says so every
@@ -70,7 +73,9 @@ class Run(NamedTuple):
         return f"failed: {read_json(path)['reason']}; {last_lines(self.log)}" if path.exists() else None
 
 
-def train(runs: list[Run], data: Path, model: Path, progress: Callable[[], object]) -> dict[str, str]:
+def train(
+    runs: list[Run], data: Path, model: Path, progress: Callable[[], object], operation: Operation = OPERATION
+) -> dict[str, str]:
     """Trains what is not done of `runs`; run -> reason for those that failed.
 
     A session that ends before its time has failed in the run that it was at. Another one trains those after it.
@@ -82,7 +87,9 @@ def train(runs: list[Run], data: Path, model: Path, progress: Callable[[], objec
             run.work.mkdir(parents=True, exist_ok=True)
             (run.work / "failed.json").unlink(missing_ok=True)
         log = RunLogs(left)
-        write_json(left[0].work / "launch.json", session_settings(list(left), data.resolve(), model.resolve()))
+        write_json(
+            left[0].work / "launch.json", session_settings(list(left), data.resolve(), model.resolve(), operation)
+        )
         command = [sys.executable, "-m", "stages.backend.main", str(left[0].work / "launch.json")]
         marks = [run.work / "session_log.txt" for run in left]
 
@@ -90,8 +97,9 @@ def train(runs: list[Run], data: Path, model: Path, progress: Callable[[], objec
             log.follow()
             return progress(), log.current and bytes_below(log.current.work / "checkpoints")
 
+        given = environment(left[0].plan.backend, operation.joins) | variables(operation.loggers, left[0].work)
         try:
-            with supervised(command, environment(left[0].plan.backend), log.path, *marks) as process:
+            with swept(operation, marks), supervised(command, given, log.path, *marks) as process:
                 wait(process, log.path, PATIENCE, follow)
         except ProcessFailed as error:
             if log.current is None:
@@ -102,6 +110,30 @@ def train(runs: list[Run], data: Path, model: Path, progress: Callable[[], objec
             failed |= {run.plan.run: "ended before its last step" for run in left if not run.is_done()}
         failed |= {run.plan.run: reason for run in left if (reason := run.failure())}
     return failed
+
+
+@contextmanager
+def swept(operation: Operation, marks: list[Path]) -> Iterator[None]:
+    """Ends, before the block and after it, what a session with one of `marks` has left on any node of a joined Ray cluster.
+
+    ProcessFailed before the block where no cluster answers; after it only a note, since the runs are what they are.
+    """
+    if not operation.joins:
+        yield
+        return
+    command = [sys.executable, "-m", "stages.backend.cluster", operation.ray_address, *map(str, marks)]
+
+    def sweep() -> str | None:
+        done = subprocess.run(command, capture_output=True, text=True)
+        return " ".join(done.stderr.split()[-60:]) if done.returncode else None
+
+    if reason := sweep():
+        raise ProcessFailed(f"failed: backend.ray_address: {operation.ray_address}: {reason}")
+    try:
+        yield
+    finally:
+        if reason := sweep():
+            print(f"note: what the session left on other nodes may still run: {reason}", file=sys.stderr)
 
 
 def bytes_below(folder: Path) -> int:

@@ -32,6 +32,7 @@ from stages.artifacts.model import check_model
 from stages.artifacts.steps import COLUMNS, OWN, line_of
 from stages.backend.bench_config import RUN_BEGINS, BenchConfig, BenchRun
 from stages.backend.checkpoints import checkpoint, exported, keep_last_whole, kept_weights, mark_whole, rewind_log
+from stages.backend.loggers import variables_of_run
 from stages.backend.measure import TokenClasses, measure
 from stages.backend.mini_batches import shared_out
 from stages.backend.replay_buffer import WaveReplayBuffer
@@ -80,11 +81,21 @@ class BenchTrainer(PPOTrainerSync):
                 write_json(self.work / "failed.json", {"reason": reason.splitlines()[-1]})
                 if not self._clear_queue():
                     raise  # what still comes in would be taken for the next run's
+            finally:
+                if hasattr(self, "logger"):  # not where a logger could not start
+                    self.logger.finish()  # before the next run's are made: Weights & Biases has one run at a time
+
+    def on_train_begin(self) -> None:
+        """verl goes on without a logger that cannot start, in silence; here that is an error."""
+        super().on_train_begin()
+        if missing := [name for name in self.config.trainer.logger if name not in self.logger.logger]:
+            raise RuntimeError(f"backend.loggers: {missing[0]} did not start; the lines above say why")
 
     def _begin(self, run: BenchRun) -> None:
         """Everything as at the start of `run` or, where it has a checkpoint, as there."""
         print(f"{RUN_BEGINS} {run.name}", flush=True)
         self.run, self.work = run, run.work
+        os.environ.update(variables_of_run(run.work))
         self.config.merge_with(run.settings)
         self.use_reference_policy = run.reference
         self.method = build(run.method, run.method_settings)
@@ -183,7 +194,8 @@ class BenchTrainer(PPOTrainerSync):
         batch.reorder(sorted(range(len(batch.keys)), key=lambda i: batch.keys[i]))
         lengths = [tag["seq_len"] for tag in batch.tags]
         mini_batch = self.config.actor_rollout_ref.actor.ppo_mini_batch_size * self.config.actor_rollout_ref.rollout.n
-        batch.reorder(shared_out(lengths, mini_batch, self.config.trainer.n_gpus_per_node))
+        devices = self.config.trainer.nnodes * self.config.trainer.n_gpus_per_node
+        batch.reorder(shared_out(lengths, mini_batch, devices))
         return batch
 
     def _init_resource_pool_mgr(self) -> None:
@@ -274,6 +286,7 @@ class BenchTrainer(PPOTrainerSync):
         except ValueError as error:
             raise ValueError(f"step {self.global_steps}: {error}; the step's values are {values}")
         self._append("steps.jsonl", line)
+        metrics.update({f"bench/{name}": value for name, value in line.items()})  # for the loggers
         return batch
 
     def _compute_metrics(

@@ -101,6 +101,13 @@ def wait(
         raise ProcessFailed(f"ended with status {status}; {last_lines(log)}")
 
 
+def end_left(marks: Iterable[Path]) -> int:
+    """Ends what calls with one of `marks` have started on this machine, and all below; how many processes that were."""
+    found = _tied(marks)
+    _end(found)
+    return len(found)
+
+
 def last_lines(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
     return f"its log is {log}, which ends:\n" + "\n".join(f"  | {line[:300]}" for line in lines)

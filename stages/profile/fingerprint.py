@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # What watches a run, or is run by hand beside it, and cannot change what it writes: no run is repeated for it.
 WITHOUT_EFFECT = {
+    "stages.backend.loggers",
     "stages.common.bar",
     "stages.common.repro",
     "stages.common.supervise",

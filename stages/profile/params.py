@@ -36,7 +36,8 @@ class Params(Section):
     bench_seed: Seed = Field(description="every generator of the bench is seeded from it")
     seeds: list[Seed] = Field(min_length=1, description="of training: each method runs once with each")
     methods: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(
-        min_length=1, description="methods, or names that method_settings gives to further runs of one"
+        description="that are trained, or names that method_settings gives to further runs of one; []: the base model and "
+        "`models` are evaluated, and nothing is trained",
     )
     method_settings: dict[str, dict[str, Any]] = Field(
         {}, description="what differs from a method's defaults; under a name of your own, `method` says which it runs"
@@ -179,8 +180,8 @@ def _check_sizes(name: str, method: Method, params: Params) -> None:
         )
     responses = train.prompts_per_step // updates * train.responses_per_prompt
     counted = backend.micro_batch_tokens is None or method.depends_on_micro_batches
-    if responses % (backend.devices * (train.micro_batch if counted else 1)):
-        parts = f"{backend.devices} devices" + (f" of {train.micro_batch} at once" if counted else "")
+    if responses % (backend.all_devices * (train.micro_batch if counted else 1)):
+        parts = f"{backend.all_devices} devices" + (f" of {train.micro_batch} at once" if counted else "")
         raise InputError(
             f"{'train.micro_batch' if counted else 'backend.devices'}: {name} has mini-batches of {responses} responses, "
             f"which {parts} cannot share evenly; give a number that divides them"

@@ -35,7 +35,7 @@ def foreseen_verdicts(params: Params, results: Path = Path("results")) -> list[s
         return ["published numbers: none, the profile names no published setting"]
     protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
     found = foreseen(params, protocol)
-    judged = found[found["comparable"] & (found["fixed"] | (len(params.seeds) >= SEEDS))]
+    judged = found[_judged(found, params)]
     fixed, gains = int(judged["fixed"].sum()), int(judged["quantity"].str.startswith("gain").sum())
     rest = len(judged) - fixed - gains
     lines = [
@@ -43,7 +43,7 @@ def foreseen_verdicts(params: Params, results: Path = Path("results")) -> list[s
         f" {len(found)}; a verdict on {len(judged)}: {fixed} of models not trained here, {gains} gains over GRPO,"
         f" {rest} scores and averages of trained methods"
     ]
-    if len(params.seeds) < SEEDS:
+    if params.methods and len(params.seeds) < SEEDS:
         lines.append(
             f"verdicts on trained methods need {SEEDS} training seeds, of which the profile has {len(params.seeds)}"
         )
@@ -54,6 +54,19 @@ def foreseen_verdicts(params: Params, results: Path = Path("results")) -> list[s
         "",
         *_resolution(params, protocol, _published_runs(params, found), results),
     ]
+
+
+def judged_numbers(params: Params) -> int:
+    """How many published numbers the profile gets a verdict on."""
+    if params.published is None:
+        return 0
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    return int(_judged(foreseen(params, protocol), params).sum())
+
+
+def _judged(found: pd.DataFrame, params: Params) -> pd.Series:
+    """Trained models need training seeds; those that were not trained here need none."""
+    return found["comparable"] & (found["fixed"] | (len(params.seeds) >= SEEDS))
 
 
 def foreseen(params: Params, protocol: EffectiveProtocol) -> pd.DataFrame:
@@ -118,6 +131,8 @@ def _resolution(params: Params, protocol: EffectiveProtocol, runs: int, results:
     """What the profile's seeds can resolve, a row the average and a row a benchmark. `runs`: behind a published number."""
     assert params.published is not None
     seeds = len(params.seeds)
+    if not params.methods:
+        return ["nothing is trained: each number is judged by the noise of its samples"]
     if seeds < 2:
         return ["one training seed shows no variance of training, so it resolves no difference between methods"]
     path = results / params.profile / "report" / "tables" / "resolution.csv"

@@ -24,7 +24,10 @@ from stages.common.files import InputError
 from stages.datasets.fetch import CACHE
 from stages.datasets.sources import load_sources
 from stages.profile.params import Params, load
-from stages.tools.estimate import disk, parameters_of
+from stages.profile.sections.backend import LOCAL
+from stages.profile.sections.model import FIRST_DOWNLOAD
+from stages.tools.estimation.disk import disk
+from stages.tools.estimation.hours import parameters_of
 
 GIB = 2**30
 DRIVER = 580  # the first for CUDA 13.0, which torch 2.11.0+cu130 is built with (NVIDIA's release notes of CUDA 13.0)
@@ -104,7 +107,8 @@ def _of_gpus(machine: Machine, params: Params) -> Iterator[Check]:
         if machine.shared_memory < wanted
         else None,
     )
-    fix = "they may hold GPUs: end them by `ray stop`, or wait" if machine.ray else None
+    foreign = machine.ray and backend.ray_address == LOCAL
+    fix = "they may hold GPUs: end them by `ray stop`, or wait" if foreign else None
     yield Check("other Ray processes", ", ".join(map(str, machine.ray)) or "none", fix)
 
 
@@ -156,7 +160,8 @@ def _of_any(machine: Machine, params: Params) -> Iterator[Check]:
 def hub(params: Params) -> str:
     """The address of the model's config.json."""
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    return f"{endpoint}/{params.model.name}/resolve/{params.model.revision}/config.json"
+    revision = "main" if params.model.revision == FIRST_DOWNLOAD else params.model.revision
+    return f"{endpoint}/{params.model.name}/resolve/{revision}/config.json"
 
 
 def look(params: Params) -> Machine:

@@ -24,11 +24,14 @@ from stages.backend.config import EVERY_RUN, FOLDER, ON_PLATFORM, compose, sessi
 from stages.common.files import read_json, write_json
 from stages.profile.params import Params, load
 from stages.profile.plans.base import Plan
+from stages.profile.plans.operation import Operation
 from stages.profile.plans.train import TrainPlan
 from stages.profile.resolution import plans, training_plan
 from tests.project import ROOT
 
-PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
+ALL_PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
+ON_ONE_NODE = "steer-qwen2.5-math-7b"
+ON_SEVERAL_NODES = "dapo-qwen2.5-32b"
 QWEN_MATH_POSITIONS = 4096  # max_position_embeddings of Qwen2.5-Math's config.json; verl refuses a longer max_model_len
 
 
@@ -36,6 +39,9 @@ QWEN_MATH_POSITIONS = 4096  # max_position_embeddings of Qwen2.5-Math's config.j
 def profile(name: str) -> tuple[Params, dict[str, Plan]]:
     params = load(ROOT / f"profiles/{name}.yaml")
     return params, plans(params)
+
+
+PROFILES = [name for name in ALL_PROFILES if profile(name)[0].methods]  # those that train
 
 
 @functools.cache
@@ -71,7 +77,8 @@ def test_verl_takes_every_run(name, method):
     assert (own.method, own.method_settings, own.seed) == (plan.method, plan.method_settings, plan.seed)
     updates = plan.method_settings["updates_per_step"] or train.updates_per_step
     assert actor.ppo_mini_batch_size * updates == config.data.train_batch_size == train.prompts_per_step
-    assert actor.ppo_mini_batch_size * actor.rollout_n % (params.backend.devices * train.micro_batch) == 0
+    assert actor.ppo_mini_batch_size * actor.rollout_n % (params.backend.all_devices * train.micro_batch) == 0
+    assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (params.backend.nodes, params.backend.devices)
     assert {config.data.seed, actor.data_loader_seed} == {plan.seed}
     assert actor.optim.override_optimizer_config.eps == train.optimiser.epsilon
 
@@ -131,8 +138,8 @@ ON_GPUS = [name for name in PROFILES if profile(name)[0].backend.platform == "cu
 
 
 def on_gpus(**backend: Any) -> tuple[DictConfig, TrainPlan]:
-    """The configuration of a run of the first such profile with these settings of the backend."""
-    params = profile(ON_GPUS[0])[0]
+    """The configuration of a run of such a profile with these settings of the backend."""
+    params = profile(ON_ONE_NODE)[0]
     params = params.model_copy(update={"backend": params.backend.model_copy(update=backend)})
     plan = training_plan(params, params.methods[0], 1)
     return run_config(plan)[0], plan
@@ -152,8 +159,15 @@ def test_gpus_compute_without_padding_and_take_the_entropy_in_chunks(name):
     assert engine.entropy_from_logits_with_chunking and engine.entropy_checkpointing
 
 
-def test_a_training_on_gpus_joins_no_other_ray():
-    assert on_gpus()[0].ray_kwargs.ray_init.address == "local"
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_training_joins_no_other_ray_unless_asked(name):
+    """Nor does one on several nodes by its plan: the address is what the profile is operated with."""
+    params, written = profile(name)
+    plan, data, model = written[f"train/{params.methods[0]}-{params.seeds[0]}"], Path("/d/x.parquet"), Path("/m")
+    assert run_config(plan)[0].ray_kwargs.ray_init.address == "local"
+    operation = Operation.of(params.profile, params.backend)
+    asked = session_settings([(plan, Path("/w"))], data, model, operation)["ray_kwargs"]["ray_init"]["address"]
+    assert asked == ("auto" if name == ON_SEVERAL_NODES else "local")
 
 
 def test_what_a_profile_asks_of_gpus_reaches_verl():
@@ -210,7 +224,7 @@ def test_no_setting_of_a_run_is_misspelt():
         compose(settings)
 
 
-@pytest.mark.parametrize("name", [name for name in PROFILES if "qwen2.5-math" in name])
+@pytest.mark.parametrize("name", [name for name in PROFILES if "Qwen2.5-Math" in profile(name)[0].model.name])
 def test_sequences_fit_the_model(name):
     params, written = profile(name)
     positions = params.model.max_position_embeddings or QWEN_MATH_POSITIONS

@@ -21,7 +21,20 @@ from stages.protocols.record import load_protocols
 from stages.published.table import load_published
 from stages.reporting.tables.comparison import stands_for
 from stages.reporting.tables.scores import powers
-from stages.tools.estimate import Assumptions, disk, gpu_hours, main, parameters_of, table, work
+from stages.tools.estimate import main
+from stages.tools.estimation.budget import offers, proposal, with_offer
+from stages.tools.estimation.disk import disk
+from stages.tools.estimation.evaluated import evaluation_tokens
+from stages.tools.estimation.hours import (
+    Assumptions,
+    evaluation_hours,
+    gpu_hours,
+    parameters_of,
+    training_hours,
+    work,
+)
+from stages.tools.estimation.measured import seconds_a_step
+from stages.tools.estimation.text import table
 from stages.tools.foreseen_verdicts import foreseen, foreseen_verdicts
 from stages.verdicts import PublishedMethod, compare
 from tests.project import ROOT, copy_project
@@ -170,6 +183,58 @@ def test_hours_of_round_numbers():
     assert gpu_hours(asked, Assumptions(1e9, 1000.0, 0.5, 0.1)) == pytest.approx((20e18 + 20e18) / 1e15 / 3600)
 
 
+def test_hours_of_both_phases_add_up_and_follow_what_was_measured():
+    params, assumed = of_profile(PAPERS[2]), Assumptions(7e9)
+    counted = training_hours(params, assumed)
+    assert counted.keys() == set(params.methods)
+    measured = training_hours(params, assumed, dict.fromkeys(params.methods, 36.0))
+    hours = 36.0 * params.train.steps * params.backend.devices / 3600
+    assert set(measured.values()) == {hours}
+
+
+def test_tokens_of_the_evaluation_count_every_checkpoint_that_a_rule_looks_at():
+    params = of_profile(PAPERS[0])  # best on aime24, of 20 checkpoints a run
+    runs, longest = len(params.methods) * len(params.seeds), 1536 + 3072
+    tokens = evaluation_tokens(params)
+    assert tokens["math500"] == (1 + 2 * runs) * 500 * longest
+    assert tokens["aime24"] == (1 + 2 * runs + 19 * runs) * 30 * 32 * longest
+
+
+def test_the_time_of_steps_is_read_where_they_ran(tmp_path):
+    """The last record of a repeated step, without the first step and a torn line; a method without clocks has the mean."""
+    params = of_profile("smoke")
+    folder = tmp_path / "results/smoke/train"
+    folder.mkdir(parents=True)
+
+    def clock(path, seconds):
+        lines = [f'{{"step": {step}, "seconds": {{"step": {each}}}}}\n' for step, each in seconds]
+        path.write_text("".join(lines) + '{"step"')
+
+    clock(folder / "grpo-1.timings.jsonl", [(1, 60.0), (2, 9.0), (2, 2.0), (3, 4.0)])
+    work = tmp_path / "work/smoke/train/par-1-0123456789abcdef"
+    work.mkdir(parents=True)
+    clock(work / "timings.jsonl", [(1, 60.0), (2, 5.0)])
+    found = seconds_a_step(params, tmp_path)
+    assert (found["grpo"], found["par"], found["steer"]) == (3.0, 5.0, 4.0)
+    assert seconds_a_step(params, tmp_path / "nowhere") == {}
+
+
+def test_a_budget_buys_what_it_says():
+    params, assumed, rate = of_profile(PAPERS[0]), Assumptions(7e9), 2.5
+    one_seed = rate * sum(training_hours(params, assumed).values())
+    offered = offers(params, assumed, rate, 4.5 * one_seed)
+    assert [offer.seeds for offer in offered][:3] == [1, 2, 3] and all(o.dollars <= 4.5 * one_seed for o in offered)
+    for offer in offered:
+        assert "aime24" in offer.benchmarks  # the rule for the checkpoint looks at it
+        own = with_offer(params, offer)
+        hours = evaluation_hours(sum(evaluation_tokens(own).values()), assumed)
+        assert offer.dollars == pytest.approx(offer.seeds * one_seed + rate * hours)
+    assert proposal(offered).seeds >= 3
+    assert offers(params, assumed, rate, 0.5 * one_seed) == []
+    with pytest.raises(InputError, match="--budget"):
+        main([str(ROOT / f"profiles/{PAPERS[0]}.yaml"), "--budget", "1", "--dollars-per-gpu-hour", "2.5"])
+
+
 def test_every_method_can_be_planned():
     needed = {"hicra": {"phrases": [" so"]}, "outcome_ucb": {"coefficient": 0.1}, "outcome_batch": {"coefficient": 0.1}}
     needed |= {"aent": {"entropy_low": 0.1, "entropy_high": 0.3}, "nsr_rescue": {"noise": 0.2}, "passk_adv": {"k": 4}}
@@ -214,7 +279,15 @@ def test_disk_of_round_numbers():
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--peak", "0"], ["--parameters", "-1"], ["--training-utilisation", "1.5"], ["no.yaml"]]
+    "wrong",
+    [
+        ["--peak", "0"],
+        ["--parameters", "-1"],
+        ["--training-utilisation", "1.5"],
+        ["--budget", "500"],
+        ["--dollars-per-gpu-hour", "0"],
+        ["no.yaml"],
+    ],
 )
 def test_wrong_options(wrong):
     with pytest.raises(InputError, match=re.escape(wrong[0])):

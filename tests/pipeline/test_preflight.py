@@ -3,7 +3,8 @@
 import pytest
 
 from stages.profile.params import load
-from stages.tools.estimate import disk, parameters_of
+from stages.tools.estimation.disk import disk
+from stages.tools.estimation.hours import parameters_of
 from stages.tools.preflight import GIB, Gpu, Machine, checks, hub, look_at_gpus, main, read_gpus
 from tests.project import ROOT
 

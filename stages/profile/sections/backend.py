@@ -1,4 +1,4 @@
-"""Section `backend`: the machine that trains and samples."""
+"""Section `backend`: the machines that train and sample."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,12 +7,17 @@ from pydantic import Field, PositiveInt, model_validator
 from stages.profile.sections.base import Section
 
 Few = Annotated[int, Field(gt=0, le=4096)]  # more than any one machine has
+Logger = Literal["wandb", "tensorboard", "mlflow"]
+LOCAL = "local"  # the address of a Ray cluster of this session's own
 
 
 class Backend(Section):
     platform: Literal["cpu", "cuda"] = Field(description="the environment: .venv/train, or .venv/gpu for NVIDIA GPUs")
     dtype: Literal["float32", "bfloat16"] = Field(description="that the model is computed in, in training and sampling")
-    devices: Few = Field(1, description="GPUs, or on a CPU processes, that the training is shared out among")
+    devices: Few = Field(
+        1, description="GPUs of each node, or on a CPU processes, that training is shared out among and that sample"
+    )
+    nodes: Few = Field(1, description="that train together; one of them samples")
     threads: Few = Field(1, description="threads the actor computes with; they fix the order of float sums")
     engine_gigabytes: PositiveInt = Field(1, description="cpu: memory for vLLM's KV cache")
     engine_memory_share: float | None = Field(None, gt=0, lt=1, description="cuda: vLLM's gpu_memory_utilization")
@@ -37,6 +42,22 @@ class Backend(Section):
     share_session: bool = Field(
         False, description="train and sample all runs that are due in one process, not each in its own"
     )
+    # No result depends on these two: they stand in no plan, and a change of them trains nothing again (plans/operation.py).
+    loggers: list[Logger] = Field(
+        [], exclude=True, description="where a training's numbers go as well, by verl's own loggers"
+    )
+    ray_address: str = Field(
+        LOCAL,
+        exclude=True,
+        pattern=r"^(local|auto|[A-Za-z0-9_.-]+:[0-9]+)$",
+        description="of the Ray cluster that trains: local starts one and ends it, auto takes the one that RAY_ADDRESS names or "
+        "that this machine belongs to, host:port that one",
+    )
+
+    @property
+    def all_devices(self) -> int:
+        """Devices that train together."""
+        return self.nodes * self.devices
 
     verl: dict[str, Any] = Field(
         {},
@@ -54,6 +75,12 @@ class Backend(Section):
             raise ValueError("engine_gigabytes: only platform cpu has it; set engine_memory_share, and remove it")
         if self.devices % self.engine_devices:
             raise ValueError(f"devices ({self.devices}) must be a multiple of engine_devices ({self.engine_devices})")
+        if self.nodes > 1 and self.ray_address == LOCAL:
+            raise ValueError(
+                f"nodes: {self.nodes} nodes need a Ray cluster that stands (docs/cluster.md); give ray_address: auto, or its host:port"
+            )
+        if len(set(self.loggers)) < len(self.loggers):
+            raise ValueError(f"loggers: {self.loggers} repeats an entry")
         if self.engine_devices > 1 and self.share_session:
             raise ValueError(
                 "engine_devices: weights that are split over devices cannot be checked when one server is given those of "

