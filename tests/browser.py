@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 60.0  # seconds that an answer may take
+PATIENCE = 300.0  # seconds that an answer may take
 SWITCHES = [
     "--headless=new",
     "--no-sandbox",

@@ -1,14 +1,14 @@
 """A small OpenAI-compatible server, the far end of EvalScope's real client, and the jobs that are put to it."""
 
 import json
-import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from stages.sampling.job import read_job
 from stages.sampling.stored import collect, missing
-from tests.project import EVALUATION_PYTHON, ROOT
+from tests.forks import evaluation
+from tests.project import EVALUATION_PYTHON
 
 
 class Server(ThreadingHTTPServer):
@@ -101,7 +101,7 @@ def command(job):
 
 
 def run(job):
-    return subprocess.run(command(job), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return evaluation().module("stages.sampling.requests", job)
 
 
 def samples(folder):

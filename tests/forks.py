@@ -1,30 +1,54 @@
 """Programs in processes of their own, without the seconds that each would import the same libraries for."""
 
+import atexit
+import functools
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.project import clean_environment
+from tests.project import EVALUATION_PYTHON, ROOT, clean_environment
+
+OF_TRAINING = ("pandas", "pydantic", "pyarrow.parquet", "scipy.stats", "torch", "transformers", "yaml")
+OF_EVALUATION = ("evalscope", "openai", "pandas", "pebble", "pyarrow.parquet", "pydantic", "scipy.special", "yaml")
 
 # Imports the libraries, nothing of the project, and then forks for each program that it is told.
 PARENT = """
-import json, os, sys, traceback
-import pandas, pydantic, pyarrow.parquet, scipy.stats, torch, transformers, yaml
+import importlib, json, os, runpy, sys, traceback
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+
+def run(program, module, arguments, folder, environment, streams):
+    for number, name in enumerate(streams):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY)
+        os.dup2(file, number)
+    if streams[1] == streams[2]:
+        os.dup2(1, 2)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = ["", *filter(None, environment.get("PYTHONPATH", "").split(":"))]
+    sys.argv = ["-c", *arguments]
+    if module:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        exec(program, {"__name__": "__main__"})
 
 for line in sys.stdin:
-    program, arguments, output = json.loads(line)
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(file, 1), os.dup2(file, 2)
-            sys.argv = ["-c", *arguments]
-            exec(program, {"__name__": "__main__"})
+            run(**json.loads(line))
             status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+            if isinstance(end.code, str):
+                print(end.code, file=sys.stderr)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -36,29 +60,59 @@ for line in sys.stdin:
 
 
 class Forks:
-    def __init__(self, parent: subprocess.Popen, output: Path):
-        self.parent, self.output = parent, output
+    """`folder` is where programs run, unless told otherwise; their input and output stand in `scratch` for a while."""
+
+    def __init__(self, parent: subprocess.Popen, folder: Path, scratch: Path):
+        self.parent, self.folder, self.scratch = parent, folder, scratch
 
     def run(self, program: str, *arguments: str) -> tuple[int, str]:
         """(exit status, what it wrote) of `python -c program *arguments` in the folder of the forks."""
-        self.parent.stdin.write(json.dumps([program, arguments, str(self.output)]) + "\n")
+        output = self.scratch / "output"
+        status = self._start(program, "", arguments, self.folder, clean_environment(), "/dev/null", output, output)
+        return status, output.read_text()
+
+    def module(
+        self, name: str, *arguments: object, folder: Path | None = None, environment: dict[str, str] | None = None,
+        given: str = "",
+    ) -> subprocess.CompletedProcess:  # fmt: skip
+        """`python -m name *arguments`, with `given` on its standard input."""
+        streams = [self.scratch / stream for stream in ("input", "output", "error")]
+        streams[0].write_text(given)
+        variables = clean_environment() if environment is None else environment
+        status = self._start("", name, arguments, folder or self.folder, variables, *streams)
+        return subprocess.CompletedProcess([name, *arguments], status, *(path.read_text() for path in streams[1:]))
+
+    def _start(self, program, module, arguments, folder, environment, *streams) -> int:
+        task = {"program": program, "module": module, "arguments": list(map(str, arguments)), "folder": str(folder)}
+        task |= {"environment": environment, "streams": list(map(str, streams))}
+        self.parent.stdin.write(json.dumps(task) + "\n")
         self.parent.stdin.flush()
-        return int(self.parent.stdout.readline()), self.output.read_text()
+        return int(self.parent.stdout.readline())
 
 
 @contextmanager
-def forks(folder: Path, output: Path) -> Iterator[Forks]:
-    """Programs run in `folder`, from where they import; what they write stands in the file `output` for a while."""
+def forks(
+    folder: Path, python: Path | str = sys.executable, libraries: tuple[str, ...] = OF_TRAINING
+) -> Iterator[Forks]:
+    """Programs run in `folder`, from where they import."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT],
+        [python, "-c", PARENT, *libraries],
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=clean_environment(),
     )
-    with parent:  # which closes its stdin, so that it ends
-        yield Forks(parent, output)
+    with tempfile.TemporaryDirectory() as scratch, parent:  # which closes its stdin, so that it ends
+        yield Forks(parent, folder, Path(scratch))
+
+
+@functools.cache
+def evaluation() -> Forks:
+    """Programs of the evaluation environment, in the project's folder, as long as this process lasts."""
+    opened = ExitStack()
+    atexit.register(opened.close)
+    return opened.enter_context(forks(ROOT, EVALUATION_PYTHON, OF_EVALUATION))
 
 
 PLANS = """

@@ -1,5 +1,6 @@
 """A copy of the project in a folder of its own, as a user would have it, sharing only the built environments."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from stages.common.supervise import MARK
+from stages.common.supervise import MARK, PR_SET_CHILD_SUBREAPER
 from stages.common.yaml_reader import safe_load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,7 +19,11 @@ EVALUATION_PYTHON = ROOT / ".venv/eval/bin/python"
 
 
 def copy_project(folder: Path) -> Path:
-    """The project's files (tracked or not, but not ignored) under `folder`, as a fresh git repository."""
+    """The project's files (tracked or not, but not ignored) under `folder`, as a fresh git repository.
+
+    From then on what the processes of this one leave behind becomes its children.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
     )
@@ -82,22 +87,25 @@ def run(project: Path, *command: str, timeout: float = 900) -> subprocess.Comple
 
 
 def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in ("MIRROR", MARK)}
+    """As a user has it: programs find no mirror that they were not told of, and keep what they have compiled."""
+    ours = ("MIRROR", MARK, "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def descendants_left(project: Path) -> list[str]:
-    """Command lines of processes of this project that still run, this one and those above it apart.
+    """Command lines of processes of this project that still run, of those that this one started since `copy_project`.
 
     A process is the project's if it works in its folder, writes or reads there, names it, or carries the mark of what is
-    supervised; so are all processes below one. None of these is lost to a title over the environment.
+    supervised; so are all processes below one. None of these is lost to a title over the environment, nor to a session of
+    its own: what has lost its parent is a child of this process.
     """
-    this, found = psutil.Process(), set()
-    for process in psutil.process_iter():
+    found = set()
+    for process in psutil.Process().children(recursive=True):
         with suppress(OSError, psutil.Error):
             if _belongs(process, str(project)):
                 found |= {process, *process.children(recursive=True)}
     left = []
-    for process in found - {this, *this.parents()}:
+    for process in found:
         with suppress(psutil.NoSuchProcess):
             if process.status() != psutil.STATUS_ZOMBIE:
                 left.append(f"{process.pid} {process.name()}: {' '.join(process.cmdline())[:120]}")

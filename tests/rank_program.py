@@ -1,8 +1,9 @@
-"""One rank of a real verl actor: gradients of given methods on one given mini-batch, written to a file.
+"""One rank of real verl actors, one after another: gradients of given methods on one given mini-batch.
 
-    RANK=… WORLD_SIZE=… MASTER_ADDR=… MASTER_PORT=… python -m tests.rank_program launch.json mini_batch.pt out.pt NAME …
+    RANK=… WORLD_SIZE=… MASTER_ADDR=… MASTER_PORT=… python -m tests.rank_program mini_batch.pt NAME,NAME… LAUNCH.json …
 
-A NAME is METHOD or METHOD=VARIANT. Nothing is trained: in place of the optimiser's step the gradient is taken down.
+Each LAUNCH.json configures an actor, whose gradients go to LAUNCH.pt. A NAME is METHOD or METHOD=VARIANT. Nothing is
+trained: in place of the optimiser's step the gradient is taken down.
 """
 
 import sys
@@ -25,8 +26,16 @@ NESTED = [
 ]  # fmt: skip
 
 
-def main(launch: str, mini_batch: str, out: str, methods: list[str]) -> None:
-    config = compose(read_json(Path(launch)))
+def main(mini_batch: str, names: str, *launches: str) -> None:
+    for launch in map(Path, launches):
+        gradients = gradients_of(launch, mini_batch, names.split(","))
+        if torch.distributed.get_rank() == 0:
+            torch.save(gradients, launch.with_suffix(".pt"))
+        torch.distributed.barrier()
+
+
+def gradients_of(launch: Path, mini_batch: str, methods: list[str]) -> dict[str, dict[str, torch.Tensor]]:
+    config = compose(read_json(launch))
     worker = MethodWorker(config=config.actor_rollout_ref, role="actor")
     worker.init_model()
     rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
@@ -46,9 +55,7 @@ def main(launch: str, mini_batch: str, out: str, methods: list[str]) -> None:
         content["progress"]["state"] = worker.actor.method.initial_state()
         worker.actor.train_batch(part(content, rank, ranks))
         gradients[name] = taken
-    if rank == 0:
-        torch.save(gradients, out)
-    torch.distributed.barrier()
+    return gradients
 
 
 def part(content: dict, rank: int, ranks: int) -> TensorDict:
@@ -72,4 +79,4 @@ def part(content: dict, rank: int, ranks: int) -> TensorDict:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    main(*sys.argv[1:])

@@ -80,7 +80,9 @@ def _judged(task: Task, found: list[bool] | Unfinished) -> Grade:
 
 def load() -> None:
     from evalscope.benchmarks.ifeval import instructions_util  # takes three seconds
+    from langdetect import detector_factory
 
+    detector_factory.init_factory()  # reads the profiles of all languages, which are no part of the first call's time
     # It looks for Punkt unpacked, and would fetch it from the network; NLTK itself reads the archive.
     instructions_util.check_nltk_data = lambda name: None
 

@@ -1,6 +1,6 @@
 """Branches of a response: which tokens they share, with an engine whose answers are known.
 
-tests/backend/test_sweep.py has branches with the real engine.
+tests/backend/test_session.py has branches with the real engine.
 """
 
 import asyncio

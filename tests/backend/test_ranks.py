@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from stages.backend.config import session_settings
 from stages.backend.environment import environment
 from stages.common.files import write_json
 from stages.profile.params import load
+from stages.profile.plans.train import TrainPlan
 from stages.profile.resolution import training_plan
 from tests.project import ROOT
 
@@ -21,6 +23,11 @@ TOKENS = 64  # at most, in a micro-batch without padding: about five of the resp
 # one method of each kind: plain, maximum, per-response mean, mask with quantile, random choice, reference, logits
 SEVERAL = ["grpo", "steer", "gspo", "forking_tokens", "clip_cov", "archer", "aent", "clip_v", "dr_grpo"]
 OF_MICRO_BATCHES = ["forking_tokens=code", "kl_cov=verl"]  # what these learn depends on the micro-batch
+# ranks -> (micro-batch, tokens of one without padding) of the actors
+ACTORS: dict[int, list[tuple[int, int | None]]] = {
+    1: [(64, None), (8, None), (8, TOKENS)],
+    2: [(8, None), (8, TOKENS)],
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,46 +36,42 @@ def gradients(shipped_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     torch.save(mini_batch(), folder / "mini_batch.pt")
     found = {}
-    for ranks, micro_batch, tokens in ((1, 64, None), (1, 8, None), (2, 8, None), (1, 8, TOKENS), (2, 8, TOKENS)):
-        params = load(ROOT / "profiles/smoke.yaml")
-        train = params.train.model_copy(update={"micro_batch": micro_batch})
-        given = {"threads": 1, "devices": ranks, "micro_batch_tokens": tokens}
-        backend = params.backend.model_copy(update=given)
-        plan = training_plan(params.model_copy(update={"train": train, "backend": backend}), "grpo", 1)
-        name = f"{ranks}-{micro_batch}-{tokens}"
-        launch, out = folder / f"launch-{name}.json", folder / f"gradients-{name}.pt"
-        write_json(launch, session_settings([(plan, folder)], folder / "none.parquet", shipped_model))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        processes = []
-        for rank in range(ranks):
-            place = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
-            place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-            variables = {**os.environ, **environment(plan.backend)}
-            processes.append(
-                subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "tests.rank_program",
-                        launch,
-                        folder / "mini_batch.pt",
-                        out,
-                        *SEVERAL,
-                        *OF_MICRO_BATCHES,
-                    ],
-                    env={**variables, **{name: str(value) for name, value in place.items()}},
-                    cwd=ROOT,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
-            )
-        outputs = [process.communicate(timeout=300)[0] for process in processes]
-        assert [process.returncode for process in processes] == [0] * ranks, outputs[0][-3000:]
-        found[ranks, micro_batch, tokens] = torch.load(out)
+    for ranks, actors in ACTORS.items():
+        launches = [folder / f"{ranks}-{micro_batch}-{tokens}.json" for micro_batch, tokens in actors]
+        for launch, (micro_batch, tokens) in zip(launches, actors, strict=True):
+            plan = plan_of(ranks, micro_batch, tokens)
+            write_json(launch, session_settings([(plan, folder)], folder / "none.parquet", shipped_model))
+        run_ranks(ranks, environment(plan.backend), folder / "mini_batch.pt", launches)
+        for launch, (micro_batch, tokens) in zip(launches, actors, strict=True):
+            found[ranks, micro_batch, tokens] = torch.load(launch.with_suffix(".pt"))
     return found
+
+
+def plan_of(ranks: int, micro_batch: int, tokens: int | None) -> TrainPlan:
+    params = load(ROOT / "profiles/smoke.yaml")
+    train = params.train.model_copy(update={"micro_batch": micro_batch})
+    backend = params.backend.model_copy(update={"threads": 1, "devices": ranks, "micro_batch_tokens": tokens})
+    return training_plan(params.model_copy(update={"train": train, "backend": backend}), "grpo", 1)
+
+
+def run_ranks(ranks: int, variables: dict[str, str], batch: Path, launches: list[Path]) -> None:
+    """The actors of `launches` one after another, in a process a rank."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.rank_program", batch, ",".join([*SEVERAL, *OF_MICRO_BATCHES]), *launches]
+    processes = []
+    for rank in range(ranks):
+        place = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
+        place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        given = {**os.environ, **variables, **{name: str(value) for name, value in place.items()}}
+        processes.append(
+            subprocess.Popen(
+                command, env=given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        )  # fmt: skip
+    outputs = [process.communicate(timeout=1800)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * ranks, outputs[0][-3000:]
 
 
 def mini_batch() -> dict:

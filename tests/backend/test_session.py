@@ -1,19 +1,15 @@
 """The real verl and the real vLLM train methods that between them touch every hook, in one session; then some of them again,
-in other company: whatever ran before a run, and whether it was killed, its bytes are the same.
+in another order: whatever ran before a run, its bytes are the same. That a kill changes none either is shown by
+tests/pipeline/test_end_to_end.py.
 """
 
 import itertools
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from stages.backend.checkpoints import last_whole
 from stages.backend.session import Run, train
 from stages.common.yaml_reader import safe_load
 from stages.methods import class_of
@@ -31,9 +27,9 @@ COVERING = [
     "dppo",
 ]
 OF_MICRO_BATCHES = ["forking_tokens=code", "entropic=code"]  # the second accumulates from one to the next
-RUNS = [*COVERING, *OF_MICRO_BATCHES]
 # in another order, and after another seed: (run, training seed)
 AGAIN = [("opo", 2), ("aent", 1), ("rlrt", 1), ("cure", 1)]
+RUNS = [*((name, 1) for name in (*COVERING, *OF_MICRO_BATCHES, "steer")), *AGAIN]
 # A quarter of a smoke run's step; two mini-batches of two micro-batches each.
 SMALL = {"prompts_per_step": 4, "updates_per_step": 2, "micro_batch": 8}
 PARAMS = load(ROOT / "profiles/smoke.yaml")
@@ -56,15 +52,31 @@ def project(tmp_path_factory):
     return project
 
 
+# `python -m stages.tools.sweep NAME …`, with a training seed for each run
+SWEEP = """
+import sys
+from stages.tools import sweep
+plan_of, seeds = sweep.plan_of, iter(map(int, sys.argv.pop(1).split(",")))
+sweep.plan_of = lambda params, *run: plan_of(params.model_copy(update={"seeds": [next(seeds)]}), *run)
+sweep.run_stage(sweep.main)
+"""
+
+
 @pytest.fixture(scope="module")
 def swept(project):
-    done = run(project, "python", "-m", "stages.tools.sweep", *RUNS)
+    seeds = ",".join(str(seed) for _, seed in RUNS)
+    done = run(project, "python", "-c", SWEEP, seeds, *(name for name, _ in RUNS), timeout=3000)
     assert done.returncode == 0, done.stdout + done.stderr
     return project / "work/smoke/sweep"
 
 
+def folders(swept, name):
+    """Of the runs of a name, in the order in which they ran."""
+    return [swept / f"{number:02}-{name}" for number, (other, _) in enumerate(RUNS, 1) if other == name]
+
+
 def folder(swept, name):
-    return swept / f"{RUNS.index(name) + 1:02}-{name}"
+    return folders(swept, name)[0]
 
 
 def result(work: Path) -> tuple[bytes, bytes]:
@@ -73,9 +85,9 @@ def result(work: Path) -> tuple[bytes, bytes]:
     return (work / "steps.jsonl").read_bytes(), weights.read_bytes()
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_three_real_steps(swept, name):
-    work = folder(swept, name)
+@pytest.mark.parametrize("number, name", [(number, name) for number, (name, _) in enumerate(RUNS, 1)])
+def test_three_real_steps(swept, number, name):
+    work = swept / f"{number:02}-{name}"
     lines = [json.loads(line) for line in (work / "steps.jsonl").read_text().splitlines()]
     assert json.loads((work / "ended.json").read_text()) == {"weights_changed": True} and len(lines) == 3
     assert all(line["gradient_norm"] > 0 and line["rollout_probability_difference"] < 1e-3 for line in lines)
@@ -102,6 +114,7 @@ def test_what_only_some_methods_log(swept):
     # what a branch took over is no part of its trained tokens
     assert first("cure")["response_length"] < 0.9 * first("opo")["response_length"]
     assert last("rlrt")["method_token_weight"] != 1.0
+    assert 0.5 <= last("steer")["method_token_weight"] < 1  # its maximum is that of two micro-batches
 
 
 def test_entropics_code_adds_an_error_for_every_update(swept):
@@ -115,62 +128,27 @@ def test_entropics_code_adds_an_error_for_every_update(swept):
     )
 
 
-def again(project: Path, of: list[tuple[str, int]], name: str, shared: bool = True) -> list[Run]:
-    """Runs of other work folders, with a checkpoint after every step."""
-    runs = []
-    for method, seed in of:
-        params = PARAMS.model_copy(update={"seeds": [seed]})
-        plan = plan_of(params, f"{method}-{seed}", *settings_of(method, PARAMS.method_settings))
-        every = plan.train.model_copy(update={"checkpoint_every": 1})
-        backend = plan.backend.model_copy(update={"share_session": shared})
-        plan = plan.model_copy(update={"train": every, "backend": backend})
-        runs.append(Run(plan, project / "work/again" / name / f"{method}-{seed}"))
-    return runs
-
-
-def train_in(project: Path, runs: list[Run]) -> dict[str, str]:
-    return train(runs, project / "results/smoke/data/train/lab.parquet", project / "results/smoke/model", lambda: None)
-
-
-@pytest.fixture(scope="module")
-def killed(project, swept):
-    """AGAIN in a session that is killed without a warning while its second run trains, and in one that goes on from there."""
-    runs = again(project, AGAIN, "killed")
-    program = "import sys; from pathlib import Path; from tests.backend import test_session as t; "
-    program += "project = Path(sys.argv[1]); t.train_in(project, t.again(project, t.AGAIN, 'killed'))"
-    process = subprocess.Popen([sys.executable, "-c", program, project], cwd=ROOT)
-    deadline = time.monotonic() + 900
-    while last_whole(runs[1].checkpoints) < 2:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert runs[0].is_done() and not runs[1].is_done()
-    assert train_in(project, runs) == {}
-    return {run.plan.run: run for run in runs}
-
-
 @pytest.mark.parametrize("name", [name for name, seed in AGAIN if seed == 1])
-def test_the_bytes_depend_neither_on_what_ran_before_nor_on_a_kill(swept, killed, name):
-    assert result(killed[f"{name}-1"].work) == result(folder(swept, name))
+def test_the_bytes_do_not_depend_on_what_ran_before(swept, name):
+    first, again = folders(swept, name)
+    assert result(first) == result(again)
 
 
-def test_it_went_on_where_it_was_killed(killed):
-    log = killed["aent-1"].log.read_text(errors="replace")
-    assert log.count("bench: run begins") == 2 and "global_step_2" in log.split("Resuming from")[1][:400]
-    assert killed["opo-2"].log.read_text(errors="replace").count("bench: run begins") == 1
+def test_the_bytes_are_those_of_a_run_alone(project, swept):
+    """Whose engine has no reference, whose workers keep no weights to go back to, and which has more checkpoints."""
+    plan = plan_of(PARAMS.model_copy(update={"seeds": [2]}), "opo-2", *settings_of("opo", PARAMS.method_settings))
+    every = plan.train.model_copy(update={"checkpoint_every": 1})
+    backend = plan.backend.model_copy(update={"share_session": False})
+    alone = Run(plan.model_copy(update={"train": every, "backend": backend}), project / "work/alone/opo-2")
+    data, model = project / "results/smoke/data/train/lab.parquet", project / "results/smoke/model"
+    assert train([alone], data, model, lambda: None) == {}
+    assert result(alone.work) == result(folders(swept, "opo")[1])
 
 
-def test_the_bytes_are_those_of_a_run_alone(project, killed):
-    """Whose engine has no reference, and whose workers keep no weights to go back to."""
-    (alone,) = again(project, AGAIN[:1], "alone", shared=False)
-    assert train_in(project, [alone]) == {}
-    assert result(alone.work) == result(killed["opo-2"].work)
+def test_another_seed_gives_other_bytes(swept):
+    first, again = folders(swept, "opo")
+    assert result(first) != result(again)
 
 
-def test_another_seed_gives_other_bytes(swept, killed):
-    assert result(killed["opo-2"].work) != result(folder(swept, "opo"))
-
-
-def test_nothing_is_left_running(project, killed):
+def test_nothing_is_left_running(project, swept):
     assert descendants_left(project) == []

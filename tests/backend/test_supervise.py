@@ -23,7 +23,7 @@ ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); ti
 child = subprocess.Popen([sys.executable, "-c", ignore], start_new_session=True, env={})
 print("pid", os.getpid(), flush=True)
 print("pid", child.pid, flush=True)
-time.sleep(float(sys.argv[1]))
+input() if sys.argv[1] == "until told" else time.sleep(float(sys.argv[1]))
 """
 
 
@@ -44,7 +44,7 @@ def runs(process: psutil.Process) -> bool:
     return False
 
 
-def wait_for(condition, seconds: float = 30) -> None:
+def wait_for(condition, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -53,9 +53,11 @@ def wait_for(condition, seconds: float = 30) -> None:
 
 def test_a_detached_child_that_ignores_sigterm_ends_too(tmp_path):
     log = tmp_path / "log"
-    with supervised([sys.executable, "-c", HIDER, "0.5"], {}, log, tmp_path / "mark") as process:
+    command = [sys.executable, "-c", HIDER, "until told"]
+    with supervised(command, {}, log, tmp_path / "mark", stdin=subprocess.PIPE) as process:
         wait_for(lambda: len(told(log)) == 2)
-        wait(process, log, 30, lambda: None, poll=0.05)
+        process.communicate(b"\n")
+        wait(process, log, 300, lambda: None, poll=0.05)
         assert not told(log)  # nothing outlives the process, nor the call
 
 
@@ -63,7 +65,7 @@ def test_a_detached_child_that_ignores_sigterm_ends_too(tmp_path):
 def test_the_status_is_the_commands(tmp_path, status):
     end = f"import os; os.kill(os.getpid(), {-status})" if status < 0 else f"raise SystemExit({status})"
     with supervised([sys.executable, "-c", end], {}, tmp_path / "log") as process:
-        assert process.wait(30) == status
+        assert process.wait(300) == status
 
 
 def test_a_command_that_is_not_there(tmp_path):
@@ -71,7 +73,7 @@ def test_a_command_that_is_not_there(tmp_path):
         pytest.raises(ProcessFailed, match="status 127(?s:.*)nowhere: No such file"),
         supervised([str(tmp_path / "nowhere")], {}, tmp_path / "log") as process,
     ):
-        wait(process, tmp_path / "log", 30, lambda: None, poll=0.05)
+        wait(process, tmp_path / "log", 300, lambda: None, poll=0.05)
 
 
 def test_failure_names_the_log_and_shows_its_end(tmp_path):
@@ -81,7 +83,7 @@ def test_failure_names_the_log_and_shows_its_end(tmp_path):
         pytest.raises(ProcessFailed, match="status 1") as failure,
         supervised(command, {}, log, tmp_path / "mark") as process,
     ):
-        wait(process, log, 30, lambda: None, poll=0.05)
+        wait(process, log, 300, lambda: None, poll=0.05)
     assert str(log) in str(failure.value) and "out of luck" in str(failure.value)
 
 
@@ -92,7 +94,8 @@ def test_a_process_without_progress_is_ended(tmp_path):
         pytest.raises(ProcessFailed, match="no progress"),
         supervised(command, {}, log, tmp_path / "mark") as process,
     ):
-        wait(process, log, 2, lambda: None, poll=0.05)
+        # patience begins when both have started
+        wait(process, log, 2, lambda: len(told(log)) == 2 or time.monotonic(), poll=0.05)
     assert len(re.findall("^pid ", log.read_text(), re.MULTILINE)) == 2  # both had started
     assert not told(log)
 
@@ -136,8 +139,8 @@ def test_what_an_ended_supervisor_leaves_is_gone(supervisor, by):
     process, log = supervisor
     watcher = psutil.Process(process.pid).children()[0]
     process.send_signal(by)
-    process.wait(timeout=30)
-    wait_for(lambda: not told(log) and not runs(watcher), 10)
+    process.wait(timeout=120)
+    wait_for(lambda: not told(log) and not runs(watcher), 120)  # of their 300 s
 
 
 def test_the_next_call_ends_what_a_killed_watcher_leaves(tmp_path, supervisor):
@@ -190,5 +193,5 @@ def test_a_goal_ends_the_waiting_but_not_the_process(tmp_path):
     log, counted = tmp_path / "log", iter(range(10))
     command = [sys.executable, "-c", "import sys; print(sys.stdin.readline()); input()"]
     with supervised(command, {}, log, tmp_path / "mark", stdin=subprocess.PIPE) as process:
-        wait(process, log, 30, lambda: next(counted), poll=0.05, goal=3)
+        wait(process, log, 300, lambda: next(counted), poll=0.05, goal=3)
         assert process.poll() is None and next(counted) == 4

@@ -7,7 +7,9 @@ import hashlib
 import json
 import re
 import subprocess
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -20,10 +22,9 @@ from stages.datasets.sources import load_sources
 from stages.graders.registry import GRADERS
 from stages.prepare import prepare
 from stages.text.prompts import PROMPTS
-from tests.forks import Forks, changed, forks, plans_of
 from tests.mirror import MIRROR, with_mirror
 from tests.plans import prepare_plan
-from tests.project import EVALUATION_PYTHON, ROOT, copy_project, edit
+from tests.project import EVALUATION_PYTHON, ROOT
 
 FIXTURES = ROOT / "tests/fixtures/benchmarks"
 SOURCES = load_sources(ROOT / "data/sources.yaml")
@@ -36,11 +37,9 @@ FAIR = {"math500": {("test/algebra/1837.json", "test/algebra/2193.json")}}  # 5 
 
 
 def grade(name: str, pairs: list[tuple[dict, str]]) -> list[dict]:
-    if name == "sandbox" and (reason := GRADERS[name].unavailable()):
-        pytest.skip(reason)
     lines = "".join(json.dumps({"problem": problem, "text": text}) + "\n" for problem, text in pairs)
     command = [EVALUATION_PYTHON, "-m", "stages.graders", name]
-    done = subprocess.run(command, input=lines, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, input=lines, cwd=ROOT, capture_output=True, text=True, timeout=3000)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -65,15 +64,42 @@ def strangers(lines: list[dict]) -> list[tuple[dict, dict]]:
     return pairs
 
 
-def check_golds(key: str, lines: list[dict]) -> None:
-    name = find(key).grader
-    own = grade(name, [(line, gold(key, line)) for line in lines])
-    rejected = {line["id"] for line, one in zip(lines, own, strict=True) if not one["correct"]}
-    assert rejected == REJECTED.get(key, set()) & {line["id"] for line in lines}
-    pairs = strangers(lines)
-    wrong = grade(name, [(line, gold(key, other)) for line, other in pairs])
-    accepted = {(line["id"], other["id"]) for (line, other), one in zip(pairs, wrong, strict=True) if one["correct"]}
-    assert accepted == FAIR.get(key, set()) & {(line["id"], other["id"]) for line, other in pairs}
+class Judged(NamedTuple):
+    """What a benchmark's grader says of the golds of all its problems, each beside its own problem and beside another's."""
+
+    lines: list[dict]
+    own: list[bool]
+    strangers: list[tuple[dict, dict]]
+    wrong: list[bool]
+
+
+def judged(folder: Path, keys: list[str]) -> dict[str, Judged | None]:
+    """Benchmark -> what its grader says of `folder`/<benchmark>.jsonl, or None; each grader is started once."""
+    lines = {key: list(read_jsonl(folder / f"{key}.jsonl")) for key in keys}
+    others = {key: strangers(lines[key]) for key in keys}
+    found: dict[str, Judged | None] = dict.fromkeys(keys)
+    for name in {find(key).grader for key in keys}:
+        if GRADERS[name].unavailable():
+            continue
+        mine = [key for key in keys if find(key).grader == name]
+        own = [(line, gold(key, line)) for key in mine for line in lines[key]]
+        wrong = [(line, gold(key, other)) for key in mine for line, other in others[key]]
+        correct = [one["correct"] for one in grade(name, own + wrong)]
+        of_own, of_wrong = iter(correct[: len(own)]), iter(correct[len(own) :])
+        for key in mine:
+            size = len(lines[key])
+            found[key] = Judged(lines[key], list(islice(of_own, size)), others[key], list(islice(of_wrong, size)))
+    return found
+
+
+def check_golds(key: str, of_all: dict[str, Judged | None]) -> None:
+    if (found := of_all[key]) is None:
+        pytest.skip(str(GRADERS[find(key).grader].unavailable()))
+    rejected = {line["id"] for line, right in zip(found.lines, found.own, strict=True) if not right}
+    assert rejected == REJECTED.get(key, set()) & {line["id"] for line in found.lines}
+    pairs = [(line["id"], other["id"]) for line, other in found.strangers]
+    accepted = {pair for pair, right in zip(pairs, found.wrong, strict=True) if right}
+    assert accepted == FAIR.get(key, set()) & set(pairs)
 
 
 def prepared(folder: Path, keys: list[str], mirror: Path, sources: dict, lab: dict | None = None) -> Path:
@@ -116,69 +142,14 @@ def test_the_table_has_a_row_a_benchmark():
     assert [row[0] for row in rows()] == list(BENCHMARKS)
 
 
-# Adding one
-
-
-TINY = '''"""Two sums."""
-
-from stages.benchmarks.base import BOXED, Benchmark
-
-BENCHMARK = Benchmark(title="Tiny", source="tiny_sums", answer_in=BOXED, grader="math_verify", samples=3)
-'''
-ROWS = b'{"problem": "1+1", "answer": "2"}\n{"problem": "1+2", "answer": "3"}\n'
-
-
-STAGE_WITH_MIRROR = """
-import os, runpy, sys
-stage, os.environ["MIRROR"], *sys.argv[1:] = sys.argv[1:]
-runpy.run_module(stage, run_name="__main__")
-"""
-
-
-def test_adding_one_is_a_file_and_a_line(tmp_path):
-    project = copy_project(tmp_path / "project")
-    with forks(project, tmp_path / "output") as processes:
-        check_adding_one(project, tmp_path / "mirror", processes)
-
-
-def check_adding_one(project: Path, mirror: Path, processes: Forks) -> None:
-    before = plans_of(processes)
-    (project / "stages/benchmarks/tiny.py").write_text(TINY)
-    edit(project, "stages/benchmarks/__init__.py", "BENCHMARKS = (", 'BENCHMARKS = (\n    "tiny",')
-    assert changed(before, plans_of(processes)) == set()
-    digest = hashlib.sha256(ROWS).hexdigest()
-    mirror.mkdir()
-    (mirror / digest).write_bytes(ROWS)
-    with (project / "data/sources.yaml").open("a") as sources:
-        sources.write(
-            f"\ntiny_sums:\n  use: evaluation\n  licence: MIT\n  redistribution: 'yes'\n  addresses:\n"
-            f"    - {{repo: owner/name, commit: {'a' * 40}, path: tiny.jsonl, sha256: {digest}, bytes: {len(ROWS)}, rows: 2, reader: aime25}}\n"
-        )
-    edit(
-        project, "params.yaml", "concurrency: 32", "concurrency: 32\n  benchmarks: [lab_sum, lab_chain, lab_code, tiny]"
-    )
-    after = plans_of(processes)
-    assert changed(before, after) == {"prepare", "sample", "grade", "report"}  # no training, no model
-    assert after["sample"]["samples"]["tiny"] == 3
-    assert after["sample"]["prompts"]["tiny"] == "plain"
-    assert after["grade"]["graders"]["tiny"] == "math_verify"
-    overrides = after["report"]["protocol_overrides"]
-    assert [(one["field"], one["theirs"]) for one in overrides] == [("benchmark variant (tiny)", "not evaluated")]
-    for stage in ("resolve", "model", "prepare"):
-        status, text = processes.run(STAGE_WITH_MIRROR, f"stages.{stage}", str(mirror), "smoke")
-        assert status == 0, text
-    lines = list(read_jsonl(project / "results/smoke/data/eval/tiny.jsonl"))
-    assert [line["answer"] for line in lines] == ["2", "3"]
-    grades = grade("math_verify", [(line, f"\\boxed{{{line['answer']}}}") for line in lines])
-    assert [one["correct"] for one in grades] == [True, True]
-
-
 # Golds
+
+SMALL = ["gsm8k", "math500", "humaneval", "lab_sum", "lab_chain", "lab_code"]
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """The committed rows through the whole of prepare, and the laboratory's problems."""
+    """The golds of the committed rows, which have gone through the whole of prepare, and of the laboratory's problems."""
     folder = tmp_path_factory.mktemp("small")
     mirror, sources = folder / "mirror", {}
     mirror.mkdir()
@@ -190,13 +161,12 @@ def small(tmp_path_factory):
         address = SOURCES[name].usable[0].model_copy(update=size)
         sources[name] = SOURCES[name].model_copy(update={"addresses": (address,)})
     lab = {"families": ["sum"], "train_per_level": 1, "test_per_level": 4}
-    keys = ["gsm8k", "math500", "humaneval", "lab_sum", "lab_chain", "lab_code"]
-    return prepared(folder / "data", keys, mirror, sources, lab)
+    return judged(prepared(folder / "data", SMALL, mirror, sources, lab), SMALL)
 
 
-@pytest.mark.parametrize("key", ["gsm8k", "math500", "humaneval", "lab_sum", "lab_chain", "lab_code"])
+@pytest.mark.parametrize("key", SMALL)
 def test_golds_of_the_committed_rows(small, key):
-    check_golds(key, list(read_jsonl(small / f"{key}.jsonl")))
+    check_golds(key, small)
 
 
 @pytest.fixture(scope="module")
@@ -204,10 +174,15 @@ def real(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("real") / "data", [*MATHEMATICS, *CODE], Path(MIRROR), SOURCES)
 
 
+@pytest.fixture(scope="module")
+def real_golds(real):
+    return judged(real, [*MATHEMATICS, *CODE])
+
+
 @with_mirror
 @pytest.mark.parametrize("key", [*MATHEMATICS, *CODE])
-def test_golds_of_every_problem(real, key):
-    check_golds(key, list(read_jsonl(real / f"{key}.jsonl")))
+def test_golds_of_every_problem(real_golds, key):
+    check_golds(key, real_golds)
 
 
 @with_mirror

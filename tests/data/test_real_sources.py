@@ -1,5 +1,6 @@
 """The real files of the table, read and counted; all of it needs a mirror of them (MIRROR)."""
 
+import functools
 import json
 from collections import Counter
 from pathlib import Path
@@ -50,9 +51,15 @@ EXPECTED = {
 }
 
 
+@functools.cache
+def stored(name):
+    return read_raw(SOURCES[name], SOURCES, Path(MIRROR))
+
+
+@functools.cache
 def real_set(name):
     """(stored rows, mended and distinct rows, dropped) of a real source."""
-    raw = read_raw(SOURCES[name], SOURCES, Path(MIRROR))
+    raw = stored(name)
     cleaned = clean(raw.rows)
     return raw.rows_in, cleaned.rows, raw.dropped | cleaned.dropped
 
@@ -82,7 +89,7 @@ def test_no_problem_of_dapo_stands_twice_or_carries_another_prompt(name):
 @with_mirror
 def test_both_copies_of_dapo_hold_the_same_problems():
     keys = [
-        {"".join(row["problem"].split()).lower() for row in read_raw(SOURCES[name], SOURCES, Path(MIRROR)).rows}
+        {"".join(row["problem"].split()).lower() for row in stored(name).rows}
         for name in ("dapo_math_17k", "steer_dapo_math_17k")
     ]
     assert keys[0] == keys[1] and len(keys[0]) == 16919

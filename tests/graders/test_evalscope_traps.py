@@ -12,6 +12,7 @@ import pytest
 from stages.common.files import write_jsonl
 from stages.graders import availability
 from tests.chat_server import Server, complete, last_line, run, samples, write_job
+from tests.forks import evaluation
 from tests.plans import grade_plan
 from tests.project import EVALUATION_PYTHON, ROOT
 
@@ -38,10 +39,17 @@ def evaluate(folder, rows, answer, grader, k=1, search=os.environ["PATH"], **cha
 
 
 def grade(folder, search=os.environ["PATH"]):
-    result = subprocess.run(
-        [EVALUATION_PYTHON, "-m", "stages.grade", "toy", "base"],
-        cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": search}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    environment = {"PYTHONPATH": str(ROOT), "PATH": search}
+    return graded(folder, evaluation().module("stages.grade", "toy", "base", folder=folder, environment=environment))
+
+
+def grade_beside_others(folder):
+    command = [EVALUATION_PYTHON, "-m", "stages.grade", "toy", "base"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    return graded(folder, subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True))
+
+
+def graded(folder, result):
     grades = folder / "results/toy/grades/base"
     if result.returncode:
         return result, None, None
@@ -106,7 +114,7 @@ def test_4_process_start_counts_in_the_time_limit(tmp_path):
         (tmp_path / f"at{number}").mkdir()
         (tmp_path / f"{number}").rename(tmp_path / f"at{number}" / "results")
     with ThreadPoolExecutor(4) as pool:
-        outcomes = list(pool.map(grade, [tmp_path / f"at{number}" for number in range(4)]))
+        outcomes = list(pool.map(grade_beside_others, [tmp_path / f"at{number}" for number in range(4)]))
     assert [score["avg_at_k"] for _, score, _ in outcomes] == [1.0] * 4
 
 

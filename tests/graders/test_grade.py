@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import subprocess
 
 import pyarrow
 import pyarrow.parquet
@@ -13,8 +12,9 @@ from stages.common.files import InputError
 from stages.profile.params import Params, load
 from stages.profile.resolution import plans
 from stages.text.diversity import distinct_n_grams
+from tests.forks import evaluation
 from tests.plans import grade_plan
-from tests.project import EVALUATION_PYTHON, ROOT
+from tests.project import ROOT
 
 
 def write_run(folder, samples, grader="exact_box", alternatives=(), answers=("0", "1"), **more):
@@ -28,10 +28,8 @@ def write_run(folder, samples, grader="exact_box", alternatives=(), answers=("0"
     ]
     (results / "data/eval/toy.jsonl").write_text("".join(json.dumps(problem) + "\n" for problem in problems))
     (results / "samples/grpo-1/toy.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
-    result = subprocess.run(
-        [EVALUATION_PYTHON, "-m", "stages.grade", "toy", "grpo-1"],
-        cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True,
-    )  # fmt: skip
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    result = evaluation().module("stages.grade", "toy", "grpo-1", folder=folder, environment=environment)
     return result, results / "grades" / "grpo-1"
 
 

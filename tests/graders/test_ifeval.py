@@ -4,7 +4,6 @@ The sentences' parameters are Punkt's in small (tests/small_mirror.py); the real
 """
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,11 @@ from stages.benchmarks import find
 from stages.common.files import read_jsonl
 from stages.datasets.sources import load_sources
 from stages.prepare import prepare
+from tests.forks import evaluation
 from tests.graders.test_grade import sample, write_run
 from tests.mirror import MIRROR, with_mirror
 from tests.plans import prepare_plan
-from tests.project import EVALUATION_PYTHON, ROOT
+from tests.project import ROOT
 from tests.small_mirror import small_mirror
 
 SETTING = {
@@ -38,10 +38,7 @@ def data(tmp_path_factory) -> Path:
 def grade(files: Path, name: str, cases: list[tuple[list[dict], str]], prompt: str = "Say it.") -> list[dict]:
     problems = [{"problem": prompt, "instructions": instructions, "files": str(files)} for instructions, _ in cases]
     lines = [json.dumps({"problem": problem, "text": text}) for problem, (_, text) in zip(problems, cases, strict=True)]
-    done = subprocess.run(
-        [EVALUATION_PYTHON, "-m", "stages.graders", name],
-        input="\n".join(lines), cwd=ROOT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = evaluation().module("stages.graders", name, given="\n".join(lines))
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -121,10 +118,8 @@ def test_what_only_the_whole_archive_knows_is_not_taken_from_elsewhere(data, tmp
          "number_bullet_lists: argument num_bullets is missing"),
         ({"problem": "", "id": "a"}, "problem a: instructions is missing"),
     ):  # fmt: skip
-        done = subprocess.run(
-            [EVALUATION_PYTHON, "-m", "stages.graders", "ifeval_strict"],
-            input=json.dumps({"problem": changed, "text": "It rains."}), cwd=ROOT, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+        given = json.dumps({"problem": changed, "text": "It rains."})
+        done = evaluation().module("stages.graders", "ifeval_strict", given=given)
         assert done.returncode == 1 and message in done.stderr and len(done.stderr.splitlines()) == 1
 
 

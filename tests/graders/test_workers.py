@@ -19,7 +19,7 @@ from tests.project import EVALUATION_PYTHON, ROOT
 
 @pytest.fixture(autouse=True)
 def short_limits(monkeypatch):
-    monkeypatch.setattr(workers, "LIMIT_SECONDS", 2.0)
+    monkeypatch.setattr(workers, "LIMIT_SECONDS", 3.0)
     monkeypatch.setattr(workers, "LIMIT_BYTES", 1 << 30)
 
 
@@ -76,17 +76,15 @@ class Unpicklable(Exception):
 )
 def test_what_goes_wrong_is_named_and_touches_nothing_else(what, status):
     given = ["a", what, "b", what, "c", "d"]
-    started = time.monotonic()
     outcomes = call_in_workers(behave, given, load_nothing)
     assert outcomes == ["A", Unfinished(status), "B", Unfinished(status), "C", "D"]
-    assert time.monotonic() - started < 30
 
 
 def test_an_input_error_is_raised_and_what_waits_is_dropped():
     started = time.monotonic()
     with pytest.raises(InputError, match="gold: correct it"):
-        call_in_workers(behave, ["a", "name the field", *["x" * 1000] * 50_000], load_nothing)
-    assert time.monotonic() - started < 30
+        call_in_workers(behave, ["a", "name the field", *["sleep"] * 1000, *["x" * 1000] * 50_000], load_nothing)
+    assert time.monotonic() - started < 600  # those that sleep would take 1500 s to their limit
     assert workers_left() == []
 
 
@@ -147,13 +145,13 @@ def test_no_worker_outlives_a_parent_that_is_killed(what):
         f"workers.call_in_workers(behave, [{what!r}, 'sleep'], load_nothing)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.DEVNULL)
-    process, deadline = psutil.Process(parent.pid), time.monotonic() + 60
+    process, deadline = psutil.Process(parent.pid), time.monotonic() + 300
     while len(started := process.children(recursive=True)) < 3 and time.monotonic() < deadline:  # with spawn's tracker
         time.sleep(0.05)
     time.sleep(1)  # they are at work
     parent.kill()
     parent.wait()
-    _, alive = psutil.wait_procs(started, timeout=12)
+    _, alive = psutil.wait_procs(started, timeout=60)
     assert len(started) == 3 and alive == []
 
 
@@ -166,11 +164,11 @@ def test_the_grader_ends_with_its_command(tmp_path):
     )  # fmt: skip
     parent.stdin.write(line.encode())
     parent.stdin.close()
-    process, deadline = psutil.Process(parent.pid), time.monotonic() + 60
+    process, deadline = psutil.Process(parent.pid), time.monotonic() + 300
     while len(started := process.children(recursive=True)) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(3)  # one of them compares
     parent.kill()
     parent.wait()
-    _, alive = psutil.wait_procs(started, timeout=20)
+    _, alive = psutil.wait_procs(started, timeout=60)
     assert len(started) == 2 and alive == []

@@ -1,7 +1,8 @@
 """The whole pipeline on real parts: two methods, six steps, in shared sessions. One run undisturbed, one killed while it
 trains another run than the requested one, and while it samples checkpoints to choose one.
 
-The second method is the worked example of README, so the example is executed as it stands there.
+The first method is the worked example of README, so the example is executed as it stands there. The second reads logits,
+and carries a coefficient from step to step.
 """
 
 import os
@@ -22,21 +23,21 @@ pytestmark = pytest.mark.slow
 
 SMALL = {
     "profile": "pair",
-    "methods": ["steer", "half_sure"],
-    "method_settings": {"steer": {"weight_min": 0.8}},
+    "methods": ["half_sure", "aent"],
+    "method_settings": {"aent": {"entropy_low": 0.5, "entropy_high": 0.6}},  # above the model's: it moves in every step
     "data__lab__test_per_level": 2,
     "train__steps": 6,
     "train__prompts_per_step": 8,
     "train__responses_per_prompt": 4,
     "train__updates_per_step": 2,
-    "train__micro_batch": 8,  # two a mini-batch: STEER's maximum has to be taken over both
+    "train__micro_batch": 8,  # two a mini-batch
     "train__checkpoint_every": 2,
     "train__optimiser__warm_up_steps": 0,
     "evaluation__benchmarks": ["lab_sum", "lab_code"],
     "evaluation__samples": {"lab_sum": 4, "lab_code": 2},
     "checkpoints": {"paper": "best on lab_sum", "early": "step 2"},
 }
-FIRST_LOOKED_AT = ("train/steer-1", "checkpoints/step-2")  # the first model that a rule samples
+FIRST_LOOKED_AT = ("train/half_sure-1", "checkpoints/step-2")  # the first model that a rule samples
 
 
 def pair_project(folder: Path) -> Path:
@@ -61,16 +62,18 @@ def undisturbed(tmp_path_factory):
 
 def test_every_part_left_its_results(undisturbed):
     results = undisturbed / "results/pair"
-    for name in ("steer-1", "half_sure-1"):
+    for name in ("half_sure-1", "aent-1"):
         steps = list(read_jsonl(results / f"train/{name}/steps.jsonl"))
         assert [line["step"] for line in steps] == [1, 2, 3, 4, 5, 6]
         assert all(line["rollout_probability_difference"] < 1e-2 for line in steps)  # weights reached the engine
         assert all(line["entropy"] > 0 and line["gradient_norm"] > 0 for line in steps)
         assert all(0 <= line["clip_fraction_high"] <= 1 and 0 <= line["clip_fraction_low"] <= 1 for line in steps)
         assert (results / f"train/{name}/model/model.safetensors").stat().st_size > 1_000_000
-        weights = [line["method_token_weight"] for line in steps]
-        assert all(0.5 <= weight < 1 for weight in weights)
-    for name in ("base", "steer-1", "half_sure-1"):
+        if name == "half_sure-1":
+            assert all(0.5 <= line["method_token_weight"] < 1 for line in steps)
+        else:
+            assert len({line["method_coefficient"] for line in steps}) == 6
+    for name in ("base", "half_sure-1", "aent-1"):
         samples = pyarrow.parquet.read_table(results / f"grades/{name}/lab_sum.parquet").to_pylist()
         assert len(samples) == 6 * 4 and len({(row["id"], row["repeat"]) for row in samples}) == 24
         assert all(row["tokens"] > 0 for row in samples)
@@ -85,7 +88,7 @@ def test_training_changed_the_weights_and_methods_differ(undisturbed):
     results = undisturbed / "results/pair"
     weights = {
         (results / path / "model.safetensors").read_bytes()
-        for path in ("model", "train/steer-1/model", "train/half_sure-1/model")
+        for path in ("model", "train/half_sure-1/model", "train/aent-1/model")
     }
     assert len(weights) == 3
 
@@ -116,19 +119,19 @@ def test_nothing_is_left_running(undisturbed):
 
 def test_a_session_trains_and_samples_all_runs(undisturbed):
     """What the second run left says that it had no process of its own."""
-    (first,) = (undisturbed / "work/pair/train").glob("steer-1-*")
-    (second,) = (undisturbed / "work/pair/train").glob("half_sure-1-*")
+    (first,) = (undisturbed / "work/pair/train").glob("half_sure-1-*")
+    (second,) = (undisturbed / "work/pair/train").glob("aent-1-*")
     assert (first / "session.log").exists() and not (second / "session.log").exists()
-    assert "bench: run begins: half_sure-1" in (second / "verl.log").read_text(errors="replace")
+    assert "bench: run begins: aent-1" in (second / "verl.log").read_text(errors="replace")
     served = {path.parent for path in (undisturbed / "work/pair/sample").glob("*/vllm.log")}
-    looked_at = {_samples(undisturbed, f"train/{name}", "checkpoints/step-2") for name in ("steer-1", "half_sure-1")}
+    looked_at = {_samples(undisturbed, f"train/{name}", "checkpoints/step-2") for name in ("half_sure-1", "aent-1")}
     assert len(served & looked_at) == 1  # one server for the checkpoints of both runs
     assert len(served) <= 3  # and one for what can be sampled at once: a choice may have to be waited for
 
 
 def test_a_rule_chooses_the_best_checkpoint_and_it_is_evaluated(undisturbed):
     results = undisturbed / "results/pair"
-    for name in ("steer-1", "half_sure-1"):
+    for name in ("half_sure-1", "aent-1"):
         choice = read_json(results / f"choices/{name}.paper/choice.json")
         scores = {int(step): of["lab_sum"] for step, of in choice["scores"].items()}
         assert list(scores) == [2, 4, 6] and choice["step"] == max(scores, key=scores.get)
@@ -148,13 +151,13 @@ def test_killed_runs_end_in_the_same_bytes(undisturbed, tmp_path):
     """kill −9 of everything after a checkpoint of training, then again while checkpoints are sampled; then to the end."""
     project = pair_project(tmp_path / "killed")
     steps = project / "work/pair/train"
-    kill_when(project, lambda: any(_lines(path) >= 5 for path in steps.glob("half_sure-1-*/steps.jsonl")))
-    assert not (project / "results/pair/train/steer-1").exists()  # the stage that was asked for is not done
+    kill_when(project, lambda: any(_lines(path) >= 5 for path in steps.glob("aent-1-*/steps.jsonl")))
+    assert not (project / "results/pair/train/half_sure-1").exists()  # the stage that was asked for is not done
     kill_when(project, lambda: _stored(project, *FIRST_LOOKED_AT) >= 8)
-    assert not (project / "results/pair/checkpoints/steer-1.paper").exists()
+    assert not (project / "results/pair/checkpoints/half_sure-1.paper").exists()
     done = run(project, "dvc", "repro", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
-    (log,) = steps.glob("half_sure-1-*/verl.log")
+    (log,) = steps.glob("aent-1-*/verl.log")
     assert "global_step_4" in log.read_text(errors="replace").split("Resuming from")[1][:400]
     locks = [yaml.safe_load((folder / "dvc.lock").read_text()) for folder in (undisturbed, project)]
     assert locks[0] == locks[1]

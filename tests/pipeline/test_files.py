@@ -173,7 +173,7 @@ def test_an_ended_stage_clears_up_and_nohup_keeps_its_meaning(tmp_path, number, 
     )
     assert process.stdout.readline() == "at it\n"
     process.send_signal(number)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=300)
     if ignored:
         assert process.returncode == 0 and os.listdir(tmp_path) == ["out"]
     else:

@@ -1,16 +1,19 @@
 """A run depends on exactly what it uses: what a change makes run again, and what it leaves alone."""
 
+import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from stages.common.files import read_jsonl
 from stages.common.yaml_reader import safe_load
 from stages.profile.fingerprint import REGISTRIES, WITHOUT_EFFECT, NotCovered, code_files, fingerprint
 from stages.profile.params import load
 from stages.profile.resolution import plans
-from tests.forks import changed, forks, plans_of
+from tests.forks import changed, evaluation, forks, plans_of
 from tests.project import ROOT, copy_project, edited, run
 
 STAGES = ("prepare", "model", "train", "sample", "sample_checkpoints", "choose", "diagnose", "report")
@@ -23,9 +26,9 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def processes(project, tmp_path_factory):
+def processes(project):
     """Fresh processes in the copy."""
-    with forks(project, tmp_path_factory.mktemp("forks") / "output") as opened:
+    with forks(project) as opened:
         yield opened
 
 
@@ -70,6 +73,53 @@ def test_a_new_method_leaves_all_other_runs_alone(project, processes, before):
     registered = ("stages/methods/__init__.py", "METHODS = {", 'METHODS = {\n    "twin": "Twin",')
     with edited(project, registered, ("params.yaml", "methods: [grpo,", "methods: [grpo, twin,")):
         assert changed(before, plans_of(processes)) == {"train/twin-1", "report"}
+
+
+TINY = '''"""Two sums."""
+
+from stages.benchmarks.base import BOXED, Benchmark
+
+BENCHMARK = Benchmark(title="Tiny", source="tiny_sums", answer_in=BOXED, grader="math_verify", samples=3)
+'''
+ROWS = b'{"problem": "1+1", "answer": "2"}\n{"problem": "1+2", "answer": "3"}\n'
+TINY_SUMS = f"""
+tiny_sums:
+  use: evaluation
+  licence: MIT
+  redistribution: 'yes'
+  addresses:
+    - {{repo: owner/name, commit: {"a" * 40}, path: tiny.jsonl, sha256: {hashlib.sha256(ROWS).hexdigest()}, bytes: {len(ROWS)}, rows: 2, reader: aime25}}
+"""
+STAGE_WITH_MIRROR = """
+import os, runpy, sys
+stage, os.environ["MIRROR"], *sys.argv[1:] = sys.argv[1:]
+runpy.run_module(stage, run_name="__main__")
+"""
+
+
+def test_a_new_benchmark_is_a_file_and_a_line(project, processes, before, tmp_path):
+    (tmp_path / hashlib.sha256(ROWS).hexdigest()).write_bytes(ROWS)
+    (project / "stages/benchmarks/tiny.py").write_text(TINY)
+    named = "concurrency: 32\n  benchmarks: [lab_sum, lab_chain, lab_code, tiny]"
+    with edited(project, ("stages/benchmarks/__init__.py", "BENCHMARKS = (", 'BENCHMARKS = (\n    "tiny",')):
+        assert changed(before, plans_of(processes)) == set()
+        source = ("data/sources.yaml", "\ngsm8k_test:", f"{TINY_SUMS}\ngsm8k_test:")
+        with edited(project, source, ("params.yaml", "concurrency: 32", named)):
+            after = plans_of(processes)
+            for stage in ("resolve", "model", "prepare"):
+                status, text = processes.run(STAGE_WITH_MIRROR, f"stages.{stage}", str(tmp_path), "smoke")
+                assert status == 0, text
+    assert changed(before, after) == {"prepare", "sample", "grade", "report"}  # no training, no model
+    assert after["sample"]["samples"]["tiny"] == 3
+    assert after["sample"]["prompts"]["tiny"] == "plain"
+    assert after["grade"]["graders"]["tiny"] == "math_verify"
+    overrides = after["report"]["protocol_overrides"]
+    assert [(one["field"], one["theirs"]) for one in overrides] == [("benchmark variant (tiny)", "not evaluated")]
+    lines = list(read_jsonl(project / "results/smoke/data/eval/tiny.jsonl"))
+    assert [line["answer"] for line in lines] == ["2", "3"]
+    given = "".join(json.dumps({"problem": line, "text": f"\\boxed{{{line['answer']}}}"}) + "\n" for line in lines)
+    done = evaluation().module("stages.graders", "math_verify", given=given)
+    assert [json.loads(line)["correct"] for line in done.stdout.splitlines()] == [True, True], done.stderr
 
 
 @pytest.mark.parametrize("stage", STAGES)
