@@ -11,27 +11,31 @@ needs no training. A rerun is `cp profiles/lab.yaml params.yaml && make repro`.
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 import yaml
 
+from stages.artifacts.grades import NotRun, Score, of_samples, read_scores
+from stages.artifacts.records import TrainingRecord
+from stages.artifacts.steps import read_steps
 from stages.claims.quantities import Measured
 from stages.claims.schema import read_claims
 from stages.common.command import run_stage
 from stages.common.files import InputError, output_folder, read_json, write_json, write_text
+from stages.profile.plans.report import ReportPlan
 from stages.reporting.figures.drawn_data import claim_rows, rounded
 from stages.reporting.figures.evaluation import claim_figure
 from stages.reporting.figures.specification import svg
-from stages.reporting.inputs.results import load
 from stages.reporting.render.markdown import render_markdown
 from stages.reporting.sections.blocks import Section, Text
 from stages.reporting.sections.claims import claims_section
 from stages.reporting.sections.numbers import count_of
-from stages.reporting.tables.claims import judged, measured
-from stages.reporting.tables.scores import by_run
+from stages.reporting.tables.claims import judged
 
 PROFILE, KEPT, CLAIMS, DOCUMENT = "lab", Path("data/lab"), Path("data/claims"), Path("docs/lab.md")
+SCORES = ["run", "method", "seed", "benchmark", "metric", "k", "value"]
 FIGURE = Path("docs/figures/claims.svg")
 
 
@@ -46,23 +50,48 @@ def main(arguments: list[str]) -> None:
 
 
 def collect(results: Path, kept: Path) -> None:
-    """InputError where the working tree has changes, since the results then come from no commit."""
+    """Every declared run that is trained, with scores where it is graded as well. InputError where nothing is trained, or the
+    working tree has changes, since the results then come from no commit.
+    """
     if _git("status", "--porcelain", "--untracked-files=no", "--", "stages", "locks", "data/lab_model"):
         raise InputError("stages: there are uncommitted changes, so that the results are of no commit; commit them")
-    found = load(results, PROFILE)
-    table = measured(found, by_run(found))
-    packages = found.packages[found.runs[-1].name, "train"]
+    folder = results / PROFILE
+    plan = ReportPlan.read_of(PROFILE, folder / "plan" / "report.json")
+    trained = [run for run in plan.runs if (folder / "train" / run / "steps.jsonl").is_file()]
+    if not trained:
+        raise InputError(
+            f"{folder / 'train'} holds no run of profile {PROFILE}: cp profiles/lab.yaml params.yaml && dvc repro"
+        )
+    steps, scores = [], []
+    for name in trained:
+        method, _, seed = name.rpartition("-")
+        run = {"run": name, "method": method, "seed": int(seed)}
+        steps += [run | line for line in read_steps(folder / "train" / name / "steps.jsonl", plan.train.steps)]
+        if (folder / "grades" / name).is_dir():
+            for benchmark, score in read_scores(folder / "grades" / name, plan.benchmarks, name).items():
+                scores += [run | {"benchmark": benchmark} | one for one in scores_of(score)]
+    packages = TrainingRecord.read(folder / "train" / trained[-1], "train", trained[-1]).packages
     origin = {"commit": _git("rev-parse", "HEAD"), "packages": packages, "processor": processor()}
+    table = Measured(pd.DataFrame(steps), pd.DataFrame(scores, columns=SCORES))
     with output_folder(kept, lambda folder: read(folder)) as folder:
         write_text(folder / "steps.csv", table.steps.to_csv(index=False, lineterminator="\n"))
         write_text(folder / "scores.csv", table.scores.to_csv(index=False, lineterminator="\n"))
         write_json(folder / "origin.json", origin)
 
 
+def scores_of(score: Score | NotRun) -> list[dict[str, Any]]:
+    """A row a number of one run on one benchmark: metric, k (None but for avg and pass), value."""
+    if isinstance(score, NotRun):
+        return []
+    found = [{"metric": "avg", "k": score.k, "value": score.avg_at_k}]
+    found += [{"metric": "pass", "k": int(k), "value": value} for k, value in score.pass_at_k.items()]
+    return found + [{"metric": name, "k": None, "value": value} for name, value in of_samples(score).items()]
+
+
 def read(kept: Path) -> tuple[Measured, dict[str, object]]:
     """What `collect` wrote; InputError where a file is missing."""
     try:
-        tables = [pd.read_csv(kept / name, float_precision="round_trip") for name in ("steps.csv", "scores.csv")]
+        tables = [pd.read_csv(kept / name) for name in ("steps.csv", "scores.csv")]
     except FileNotFoundError as error:
         raise InputError(f"{error.filename} is missing: restore {KEPT} from the repository")
     return Measured(*tables), read_json(kept / "origin.json")
@@ -88,9 +117,9 @@ def written(kept: Path, folder: Path) -> tuple[str, str]:
 
 
 def _origin(table: Measured, origin: dict[str, object]) -> Section:
-    seeds = table.steps.groupby("method")["seed"].nunique()
+    runs = table.steps[["method", "seed"]].drop_duplicates()
     text = (
-        f"{count_of(len(seeds), 'run')} with {seeds.min()} to {seeds.max()} training seeds, {table.steps['step'].max()} steps each,"
+        f"{count_of(len(runs), 'training run')} of {len(table.methods)} methods and variants, {table.steps['step'].max()} steps each,"
         f" trained by commit `{origin['commit']}` on {origin['processor']}. On that kind of processor the same commit gives the same"
         " bytes; another one may round differently, and then a run drifts away from what is kept here after some steps. A test"
         " trains the first steps again and compares (`python -m stages.tools.rerun`)."
