@@ -47,11 +47,11 @@ def main(arguments: list[str]) -> None:
 
         check_setting(load_published(), params.published)
         stands_for(report_plan(params))
+    if params.backend.verl:
+        check_overrides(params)
     if arguments == ["--check"]:
         check_machine(params)
         check_own_files(params)
-        if params.backend.verl:
-            check_overrides(params)
         return
 
     def check(folder: Path) -> None:
@@ -83,12 +83,19 @@ def check_own_files(params: Params) -> None:
 
 def check_overrides(params: Params) -> None:
     """InputError where verl does not take what `backend.verl` sets: it composes the configuration of a run."""
-    from stages.backend.config import compose, session_settings  # verl takes seconds that no other profile needs
+    # verl takes seconds that no other profile needs
+    from omegaconf.errors import OmegaConfBaseException
+
+    from stages.backend.config import compose, session_settings
 
     if not params.methods:
         raise InputError("backend.verl: this profile trains nothing, so that verl reads none of it; remove it")
     plan = training_plan(params, params.methods[0], params.seeds[0])
-    compose(session_settings([(plan, Path("work"))], Path("data.parquet"), Path("model")))
+    settings = session_settings([(plan, Path("work"))], Path("data.parquet"), Path("model"))
+    try:
+        compose(settings)
+    except OmegaConfBaseException as error:
+        raise InputError(f"backend.verl: verl does not take it: {' '.join(str(error).split())}; correct or remove it")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ work folder, as in stages/common/supervise.py, whose name every process of the s
 """
 
 import os
+import socket
 import sys
 import uuid
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from stages.common.files import InputError, write_text
 from stages.common.supervise import end_left
 
+SECONDS_TO_ANSWER = 10.0
 SECONDS = 120.0  # that a node is waited for: its first worker imports what it needs
 
 
@@ -73,6 +75,9 @@ def end_marked(marks: list[str]) -> int:
 
 
 def main(address: str, marks: list[str]) -> None:
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():  # Ray itself would end this process in its own words
+        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
     # of this project, and without a mark: or it would end itself
     ray.init(address=address, runtime_env={"env_vars": {"PYTHONPATH": os.getcwd()}}, log_to_driver=False)
     alive = [node for node in ray.nodes() if node["Alive"]]
@@ -83,5 +88,5 @@ def main(address: str, marks: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1], sys.argv[2:])
-    except ConnectionError as error:
+    except OSError as error:  # ConnectionError among them
         sys.exit(f"no Ray cluster answers ({error})")

@@ -3,12 +3,13 @@
 verl's own ppo_trainer  ->  verl.yaml  ->  verl_cpu.yaml or verl_cuda.yaml  ->  what the session and its runs decide
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigTypeError
 
 from stages.backend.bench_config import BenchConfig, BenchRun
 from stages.common.files import InputError
@@ -28,18 +29,27 @@ OPERATION = Operation(profile="bench")  # of a session that no profile says more
 def compose(settings: dict[str, Any]) -> DictConfig:
     """The whole configuration; `settings` are those of `session_settings`.
 
-    InputError where `settings` names what neither verl nor the three files know, or gives it another type.
+    OmegaConfBaseException where `settings` names what neither verl nor the three files know, or gives it another type.
     """
     with hydra.initialize_config_dir(str(FOLDER), version_base=None):
         config = hydra.compose(EVERY_RUN)
     platform = OmegaConf.load(FOLDER / ON_PLATFORM[settings["trainer"]["device"]])
     with open_dict(config):
         config.merge_with(platform)
-    try:
-        config.merge_with(settings)
-    except OmegaConfBaseException as error:
-        raise InputError(f"backend.verl: verl does not take it: {' '.join(str(error).split())}; correct or remove it")
+    if replaced := next(_replaced(config, settings), None):
+        raise ConfigTypeError(f"{replaced} is a value, and has no settings below it")
+    config.merge_with(settings)
     return config
+
+
+def _replaced(config: DictConfig, settings: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Where `settings` would put a section in the place of a value."""
+    for name, value in settings.items():
+        known = config.get(name)
+        if isinstance(value, dict) and isinstance(known, DictConfig):
+            yield from _replaced(known, value, f"{above}{name}.")
+        elif isinstance(value, dict) and known is not None:
+            yield f"{above}{name}"
 
 
 def session_settings(

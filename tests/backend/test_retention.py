@@ -21,7 +21,8 @@ OF_A_CHECKPOINT = [
 @pytest.fixture
 def run(tmp_path) -> Run:
     params = load(ROOT / "profiles/smoke.yaml")
-    train = params.train.model_copy(update={"steps": 4, "checkpoint_every": 2})
+    optimiser = params.train.optimiser.model_copy(update={"warm_up_steps": 0})
+    train = params.train.model_copy(update={"steps": 4, "checkpoint_every": 2, "optimiser": optimiser})
     run = Run(training_plan(params.model_copy(update={"train": train}), "grpo", 1), tmp_path)
     for step in (2, 4):
         for name in OF_A_CHECKPOINT:

@@ -108,7 +108,7 @@ def test_a_changed_file_is_named_before_the_pipeline_runs(here):
         ("grader: exact_box", "grader: sandbox", ["data.own.own_exam.grader", "sandbox", "math_verify"]),
         ("grader: exact_box", "grader: sympy", ["evaluation.graders.own_exam", "sympy"]),
         ("prompt: boxed}", "prompt: bxed}", ["own_exam", "bxed", "boxed"]),
-        ("k: 3", f"k: 3, sha256: {'0' * 64}", ["data.own.own_exam.sha256", "restore the file"]),
+        ("k: 3", f"k: 3, sha256: {'f' * 64}", ["data.own.own_exam.sha256", "restore the file"]),
         ("concurrency: 32", "concurrency: 32\n  samples: {own_exma: 3}", ["data.own.own_exma", "declare"]),
     ],
 )  # fmt: skip

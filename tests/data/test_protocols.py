@@ -38,7 +38,7 @@ def overridden(params: Params) -> dict[str, tuple[str, str, bool]]:
 def test_the_promised_protocols_are_shipped_and_every_value_has_a_comment_or_is_ours():
     assert set(PROTOCOLS) == {
         "bench", "laboratory", "steer-2510.10150", "par-2511.05993", "flexible-2602.09782", "dapo-2503.14476",
-        "entropy-mechanism-2505.22617",
+        "entropy-mechanism-2505.22617", "sober-reasoning-2504.07086",
     }  # fmt: skip
     for path in (ROOT / "data/protocols").glob("*-2*.yaml"):
         for line in path.read_text().splitlines():

@@ -53,7 +53,7 @@ def test_scores_and_table(tmp_path):
             "status": "graded", "problems": 2, "k": 2, "rows": 4, "avg_at_k": 0.5, "pass_at_k": {"1": 0.5, "2": 1.0},
             "grader": "exact_box", "grader_version": "1", "truncated": 1, "no_answer": 1, "timeouts": 0, "errors": 0,
             "statuses": {"graded": 3, "no answer": 1}, "disagreement": {}, "alternatives": {},
-            "diversity": {"answers_per_problem": 1.5, "answer_entropy": pytest.approx(math.log(2) / 2)},
+            "diversity": {"answers_per_problem": 1.5, "self_bleu": 0.0, "answer_entropy": pytest.approx(math.log(2) / 2)},
             "calibration": {"expected_calibration_error": 0.5, "brier_score": 0.25},
             "reliability": [{"problems": 2, "confidence": 0.5, "right": 1.0}],
         }

@@ -206,7 +206,8 @@ def test_clip_cov_brings_the_clip_and_the_mean_of_its_source():
 
 @pytest.mark.parametrize("name, variant", [(n, v) for n in METHODS for v in class_of(n).Settings.variant_defaults])
 def test_what_a_run_sets_wins_over_what_its_variant_brings(name, variant):
-    chosen = {"aggregation": "token-mean", "clip_ratio_low": 0.11}
+    chosen = {"aggregation": "token-mean"}
+    chosen |= {} if "clip_ratio_low" in class_of(name).unread else {"clip_ratio_low": 0.11}
     settings = build(name, smoke_settings(name) | chosen | {"variant": variant}).settings
     assert settings.model_dump() | chosen == settings.model_dump()
     assert type(settings)(**settings.model_dump()) == settings  # a plan holds them all, and gives the same method

@@ -162,7 +162,7 @@ def test_steer_linear_stays_between_its_weights_on_the_old_policys_statistics(va
 
 def test_steer_linear_refuses_crossed_weights():
     with pytest.raises(InputError, match="method_settings.steer.weight_max: 0.5 is below weight_min 0.7"):
-        build("steer", {"weight_max": 0.5})
+        build("steer", {"mapping": "linear", "weight_max": 0.5})
 
 
 # -- controllers --------------------------------------------------------------------------------------------------

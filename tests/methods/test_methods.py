@@ -262,7 +262,11 @@ def test_gradients_stay_finite(name, logit, reward, length, shift):
         ("par", {"treshold": 0.1}, "method_settings.par.treshold"),
         ("par", {"step": "fast"}, "method_settings.par.step"),
         ("steer", {"weight_min": 0.0}, "method_settings.steer.weight_min"),
-        ("rloo_steer", {"weight_max": 0.5}, "method_settings.rloo_steer.weight_max: 0.5 is below weight_min 0.7"),
+        (
+            "rloo_steer",
+            {"mapping": "linear", "weight_max": 0.5},
+            "method_settings.rloo_steer.weight_max: 0.5 is below weight_min 0.7",
+        ),
         ("aent", {"entropy_lo": 0.1}, "method_settings.aent.entropy_lo is no setting; known here are clip_ratio_low"),
     ],
 )
@@ -274,7 +278,7 @@ def test_wrong_settings_are_named(name, changes, said):
 @pytest.mark.parametrize(
     "name, changes, said",
     [
-        ("steer", {"weight_max": 0.5}, "weight_max: 0.5 is below"),
+        ("steer", {"mapping": "linear", "weight_max": 0.5}, "weight_max: 0.5 is below"),
         ("steer", {"variant": "code", "batch_statistics": "old_policy"}, "batch_statistics: this variant takes"),
         ("aent", {}, "entropy_low: not published"),
         ("par", {"threshold": -1}, "threshold: input should be"),

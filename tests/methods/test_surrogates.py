@@ -221,7 +221,7 @@ def test_tokens_held_by_the_dual_clip_are_counted_as_verl_counts_them(seed):
 def test_tokens_held_by_the_dual_clip_have_no_gradient(name):
     """And are logged where the method's surrogate has a dual clip, and there only."""
     method = method_of(name)
-    method = type(method)(method.settings.model_copy(update={"dual_clip": 1.01}))
+    method.settings = method.settings.model_copy(update={"dual_clip": 1.01})
     update = prepared(method, update_for(name, 4, spread=1.5, responses=64))
     log_prob = update.log_prob.detach().requires_grad_()
     _, logged = method.token_loss(replace(update, log_prob=log_prob))

@@ -10,6 +10,7 @@ from stages.backend.server import choose_port
 from stages.common.command import run_stage
 from stages.common.files import InputError, output_folder, write_text
 from stages.profile.params import load
+from stages.profile.plans.operation import FILE, Operation
 from stages.profile.resolution import plans
 from tests.project import ROOT, copy_project, run
 
@@ -192,7 +193,9 @@ def test_make_repro_checks_before_dvc_parses(project):
 
 
 def written_plans(folder):
-    for name, plan in plans(load(ROOT / "params.yaml")).items():
+    params = load(ROOT / "params.yaml")
+    write_text(folder / "results/smoke/plan" / FILE, Operation.of(params.profile, params.backend).text())
+    for name, plan in plans(params).items():
         write_text(folder / "results/smoke/plan" / f"{name}.json", plan.text())
 
 

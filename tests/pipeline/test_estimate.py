@@ -148,7 +148,7 @@ def test_a_name_of_ones_own_is_a_run_of_its_method(tmp_path):
     "settings, said",
     [
         ("par_stage: {variant: stage}", "unknown method 'par_stage'"),
-        ("par_stage: {method: parr}", "unknown method 'parr'"),
+        ("par_stage: {method: parr}", "'parr' is no method"),
         ("par_stage: {method: par, variants: stage}", "method_settings.par_stage.variants"),
         ("par_stage: {method: par, variant: epoch}", "method_settings.par_stage.data_epochs"),
         ("dapo: {method: par}", "method_settings.dapo.method: dapo is a method itself"),

@@ -45,6 +45,7 @@ def project(tmp_path_factory) -> Path:
     """A repository in which the report ran twice: committed, and again with other grades for par-1."""
     folder = copy_project(tmp_path_factory.mktemp("project"))
     write_results(folder / "results")
+    write_json(folder / "results/smoke/probes/declared.json", [])
     # only the stage under test: the others would train
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     pipeline["stages"] = {"report": pipeline["stages"]["report"]}
