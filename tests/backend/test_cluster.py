@@ -31,10 +31,10 @@ def test_a_session_on_one_machine_listens_there_and_one_in_a_cluster_does_not():
 
 def test_what_is_passed_on_is_what_a_session_on_one_machine_has(monkeypatch):
     given = environment(BACKEND, joins=True)
-    for name, value in (given | {MARK: "/work/run/session_log.txt"}).items():
+    for name, value in (given | {MARK: "/a/run/session_log.txt"}).items():
         monkeypatch.setenv(name, value)
     found = passed_on()
-    assert found[MARK] == "/work/run/session_log.txt"
+    assert found[MARK] == "/a/run/session_log.txt"
     ours = {name for name in environment(BACKEND) if not name.startswith("RAY_")} - OF_ONE_MACHINE.keys()
     assert ours <= found.keys() and all(found[name] == given[name] for name in ours)
     monkeypatch.delenv(PASSED_ON)
@@ -95,8 +95,11 @@ def project(tmp_path_factory):
 def trained(project: Path, name: str, operation: Operation, **backend: object) -> list[dict]:
     """The step log of a small run of grpo."""
     params = load(ROOT / "profiles/smoke.yaml")
+    optimiser = params.train.optimiser.model_copy(update={"warm_up_steps": 0})
     changed = {"backend": params.backend.model_copy(update={"share_session": False, **backend})}
-    params = params.model_copy(update={"train": params.train.model_copy(update=SMALL), **changed})
+    params = params.model_copy(
+        update={"train": params.train.model_copy(update=SMALL | {"optimiser": optimiser}), **changed}
+    )
     one = Run(training_plan(params, "grpo", 1), project / "work/cluster" / name / "grpo-1")
     data, model = project / "results/smoke/data/train/lab.parquet", project / "results/smoke/model"
     assert train([one], data, model, lambda: None, operation) == {}
@@ -118,7 +121,11 @@ def test_two_ranks_on_two_nodes_train_as_one_rank_does(project, cluster):
 def test_nothing_of_the_session_is_left_on_any_node(project, cluster):
     """Of the training above; the raylets themselves stay."""
     mark = str(project / "work/cluster/two/grpo-1")
-    left = [process for process in psutil.process_iter() if mark in environment_of(process).get(MARK, "")]
+    left = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if mark in environment_of(process).get(MARK, "")
+    ]
     assert left == []
 
 

@@ -88,6 +88,7 @@ def trained(tmp_path_factory):
         "train__checkpoint_every": 2,
         "train__prompts_per_step": 4,
         "train__updates_per_step": 2,
+        "train__optimiser__warm_up_steps": 0,
     }
     small |= {"train__micro_batch": 8, "methods": ["grpo", "steer"], "backend__loggers": ["wandb", "tensorboard"]}
     set_params(project, **small)
