@@ -33,7 +33,7 @@ def line_panel(
     labels are percentages. `only`: column -> the value
     that rows must have there.
     """
-    axis = alt.Axis(tickCount=5, format="~%") if share else alt.Axis(tickCount=5)
+    axis = alt.Axis(tickCount=5, format="~%" if share else "~g")  # of tiny numbers the zeros would fill the page
     y = alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=zero, nice=True), axis=axis)
     known = _chart(data, only, column).encode(x=x)
     chosen = known.transform_filter(IN_COLOUR)
