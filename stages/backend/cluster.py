@@ -9,6 +9,7 @@ work folder, as in stages/common/supervise.py, whose name every process of the s
 import os
 import socket
 import sys
+import time
 import uuid
 from importlib.metadata import version
 from pathlib import Path
@@ -70,6 +71,19 @@ def on_nodes(nodes: list[dict[str, Any]], function: Any, *arguments: Any) -> lis
     return ray.get(asked, timeout=SECONDS)
 
 
+def wait_for(host: str, port: int) -> None:
+    """OSError where nothing answers within `SECONDS_TO_ANSWER`: a cluster may just be starting."""
+    last = time.monotonic() + SECONDS_TO_ANSWER
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=SECONDS_TO_ANSWER).close()
+            return
+        except OSError:
+            if time.monotonic() > last:
+                raise
+            time.sleep(0.5)
+
+
 def end_marked(marks: list[str]) -> int:
     return end_left([Path(mark) for mark in marks])
 
@@ -77,7 +91,7 @@ def end_marked(marks: list[str]) -> int:
 def main(address: str, marks: list[str]) -> None:
     host, _, port = address.rpartition(":")
     if port.isdecimal():  # Ray itself would end this process in its own words
-        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
+        wait_for(host, int(port))
     # of this project, and without a mark: or it would end itself
     ray.init(address=address, runtime_env={"env_vars": {"PYTHONPATH": os.getcwd()}}, log_to_driver=False)
     alive = [node for node in ray.nodes() if node["Alive"]]

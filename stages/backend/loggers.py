@@ -45,3 +45,11 @@ def variables_of_run(work: Path) -> dict[str, str]:
         "WANDB_RUN_ID": work.name,
         "WANDB_RESUME": "allow",
     }
+
+
+def forget_run(loggers: Iterable[str]) -> None:
+    """Weights & Biases reads its variables once, and would put the session's next run into the folder of this one."""
+    if "wandb" in loggers:
+        import wandb
+
+        wandb.teardown()

@@ -32,7 +32,7 @@ from stages.artifacts.model import check_model
 from stages.artifacts.steps import COLUMNS, OWN, line_of
 from stages.backend.bench_config import RUN_BEGINS, BenchConfig, BenchRun
 from stages.backend.checkpoints import checkpoint, exported, keep_last_whole, kept_weights, mark_whole, rewind_log
-from stages.backend.loggers import variables_of_run
+from stages.backend.loggers import forget_run, variables_of_run
 from stages.backend.measure import TokenClasses, measure
 from stages.backend.mini_batches import shared_out
 from stages.backend.replay_buffer import WaveReplayBuffer
@@ -84,6 +84,7 @@ class BenchTrainer(PPOTrainerSync):
             finally:
                 if hasattr(self, "logger"):  # not where a logger could not start
                     self.logger.finish()  # before the next run's are made: Weights & Biases has one run at a time
+                forget_run(self.config.trainer.logger)
 
     def on_train_begin(self) -> None:
         """verl goes on without a logger that cannot start, in silence; here that is an error."""

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -73,7 +74,14 @@ def cluster():
     head = [*ray, "--head", f"--port={port}", "--include-dashboard=false"]
     started = [subprocess.Popen(head, env=variables, start_new_session=True)]
     started.append(subprocess.Popen([*ray, f"--address=127.0.0.1:{port}"], env=variables, start_new_session=True))
-    yield f"127.0.0.1:{port}"
+    address, last = f"127.0.0.1:{port}", time.monotonic() + 120
+    count = (
+        f"import ray; ray.init('{address}', log_to_driver=False); print('nodes', sum(n['Alive'] for n in ray.nodes()))"
+    )
+    while "nodes 2" not in subprocess.run([sys.executable, "-c", count], capture_output=True, text=True).stdout:
+        assert time.monotonic() < last, "the two raylets did not come up"
+        time.sleep(1)
+    yield address
     for process in started:
         below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         for each in [process, *below]:
