@@ -58,7 +58,9 @@ def test_no_cluster_at_an_address_is_one_line():
 
 @pytest.fixture(scope="module")
 def cluster():
-    """The address of a cluster of two raylets on this machine, with one logical GPU each."""
+    """The address of a cluster of two raylets on this machine, with one logical GPU each, that asks for no token."""
+    patched = pytest.MonkeyPatch()
+    patched.setenv("RAY_AUTH_MODE", "disabled")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -90,6 +92,7 @@ def cluster():
             except ProcessLookupError:
                 continue
         process.wait()
+    patched.undo()
 
 
 @pytest.fixture(scope="module")
