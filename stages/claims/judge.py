@@ -16,7 +16,7 @@ FEWEST_SEEDS = 3
 
 class Finding(NamedTuple):
     """What became of a test. `mean`, `low` and `high` are NaN where there are fewer than two seeds, or for `same_as`, where
-    `mean` is the share of seeds that agree. `p` is the two-sided p of the number being `Test.bound`; NaN without an interval.
+    `mean` is the share of seeds that agree. `reason` says why there is no outcome.
     """
 
     outcome: Outcome

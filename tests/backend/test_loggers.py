@@ -67,7 +67,7 @@ def test_loggers_need_no_network_unless_the_caller_asks(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     assert variables(["wandb", "mlflow"], work) == {
         "WANDB_MODE": "offline",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/work/smoke/mlflow.db",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'work' / 'smoke' / 'mlflow.db'}",
     }
     monkeypatch.setenv("WANDB_MODE", "online")
     assert variables(["wandb"], work) == {"WANDB_MODE": "online"} and variables([], work) == {}
