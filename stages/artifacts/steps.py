@@ -87,6 +87,9 @@ COLUMNS = {
     "engine_ratio_outside": Column(
         "ratio to engine outside [1/2, 2]", SHARE, "p_trainer/p_engine below 1/2 or above 2"
     ),
+    "engine_weight": Column(
+        "weight for the engine", "", "mean over tokens, with backend.engine_correction", always=False
+    ),
     "rollout_probability_difference": Column(
         "trainer against engine", "probability", "largest difference of a token's probability between the two"
     ),

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from stages.profile.sections.train import Reward
+from stages.rl.engine import EngineCorrection
 
 SECTION = "bench"
 RUN_BEGINS = "bench: run begins:"  # the trainer prints it before a run's name; session.py looks for it
@@ -42,6 +43,8 @@ class BenchConfig(Checked):
     reward: Reward = Field(description="the rule that says which responses are right")
     max_response_tokens: PositiveInt
     threads: PositiveInt = Field(description="that an actor worker computes with")
+    float32_head: bool = Field(description="whether a bf16 model's logits are computed in float32")
+    engine_correction: EngineCorrection
 
     def section(self) -> dict[str, Any]:
         """The settings of `actor_rollout_ref` that carry it."""

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigTypeError
 
 from stages.backend.bench_config import BenchConfig, BenchRun
+from stages.backend.head import OF_ENGINE
 from stages.common.files import InputError
 from stages.methods import build
 from stages.profile.plans.operation import Operation
@@ -74,6 +75,8 @@ def session_settings(
         reward=train.reward,
         max_response_tokens=train.max_response_tokens,
         threads=backend.threads,
+        float32_head=backend.head_dtype == "float32",
+        engine_correction=backend.engine_correction,
     )
     common = {
         "actor_rollout_ref": {
@@ -103,6 +106,7 @@ def session_settings(
                 "n": train.responses_per_prompt,
                 "agent": {"agent_loop_config_path": str(FOLDER / AGENT_LOOPS)},
                 **_engine_limits(train, backend),
+                **(OF_ENGINE if bench.float32_head else {}),
             },
             "model": {"path": str(model)},
         },

@@ -14,6 +14,7 @@ from verl.workers.utils.padding import no_padding_2_padding
 from stages.rl.aggregation import aggregate
 from stages.rl.batch import TrainingStep, Update
 from stages.rl.batch_statistics import batch_of, with_batch_statistics
+from stages.rl.engine import EngineCorrection, engine_weights
 from stages.rl.logits import chunked
 from stages.rl.method import Method
 
@@ -62,10 +63,14 @@ def update_of(model_output: dict[str, Tensor], data: TensorDict) -> Update:
 
 
 class MethodLoss:
-    """What verl calls on each micro-batch; `horizon` is the longest response allowed, in tokens."""
+    """What verl calls on each micro-batch; `horizon` is the longest response allowed, in tokens.
 
-    def __init__(self, method: Method, horizon: int):
-        self.method, self.horizon = method, horizon
+    With a `correction` each token's loss, all of its terms, is multiplied by that token's weight: every term is a mean over
+    what the engine sampled. Denominators stay as they are. verl weights the surrogate alone and leaves a KL term as it is.
+    """
+
+    def __init__(self, method: Method, horizon: int, correction: EngineCorrection = "none"):
+        self.method, self.horizon, self.correction = method, horizon, correction
         self._step = 0
         self._accumulated: dict[str, float] = {}  # what `Method.accumulate` has given since that step began
 
@@ -109,6 +114,9 @@ class MethodLoss:
             }
             kept = {name: count * kept_share[name] for name, count in kept.items()}
         token_loss, logged = self.method.token_loss(update)
+        if self.correction != "none":
+            weights = engine_weights(self.correction, update.old_log_prob, update.engine_log_prob)
+            token_loss, logged = token_loss * weights, logged | {"engine_weight": weights}
         metrics = {
             name: Metric(
                 AggregationType.SUM,

@@ -252,7 +252,8 @@ class BenchTrainer(PPOTrainerSync):
         numbers = {name: value for name, value in self.state.items() if isinstance(value, int | float)}
         training_step = replace(self._training_step(), state=numbers, entropy=self._measured["entropy"])
         batch.extra_info["bench_training_step"] = asdict(training_step)
-        asked = {"ref_log_prob": self.use_reference_policy, "rollout_log_probs": self.method.uses_engine_log_prob}
+        engine = self.method.uses_engine_log_prob or self.bench.engine_correction != "none"
+        asked = {"ref_log_prob": self.use_reference_policy, "rollout_log_probs": engine}
         batch.fields = [*PASS, *UPDATE, *(name for name, wanted in asked.items() if wanted)]
         of_update: dict[str, Any] = {}  # apart from `metrics`: verl logs an entropy of its own there before
         batch = super()._update_actor(batch, of_update)

@@ -18,6 +18,7 @@ from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 from verl.workers.utils.padding import response_to_nested
 
 from stages.backend.bench_config import BenchConfig
+from stages.backend.head import compute_head_in_float32
 from stages.backend.loss import STATISTIC, MethodLoss, MethodView, update_of
 from stages.backend.weight_channel import own_channel
 from stages.methods import build
@@ -142,6 +143,10 @@ class MethodWorker(ActorRolloutRefWorker):
             self.rollout.zmq_handle = own_channel(self.rollout.zmq_handle)
         self.bench = BenchConfig.of(self.config)
         torch.set_num_threads(self.bench.threads)
+        if self.bench.float32_head:
+            for worker in (getattr(self, name, None) for name in ("actor", "ref")):
+                if worker is not None:
+                    compute_head_in_float32(worker.engine.module)
         engine = self.actor.engine
         kept = self._local_weights() if self.bench.shared else ()
         self._weights = {name: weight.cpu().clone() for name, weight in kept}
@@ -162,7 +167,7 @@ class MethodWorker(ActorRolloutRefWorker):
         numpy.random.seed(seed)
         torch.manual_seed(seed)
         self.actor.method, self.actor.horizon = build(name, settings), self.bench.max_response_tokens
-        self.loss_fn = MethodLoss(self.actor.method, self.actor.horizon)
+        self.loss_fn = MethodLoss(self.actor.method, self.actor.horizon, self.bench.engine_correction)
         self.actor.set_loss_fn(self.loss_fn)
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)

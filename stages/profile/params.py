@@ -148,6 +148,7 @@ def load(path: Path) -> Params:
         _check_sets(name, settings, params.train.responses_per_prompt)
         if name in params.methods:
             _check_sizes(name, build(method, settings), params)
+            _check_correction(name, build(method, settings), params.backend)
     protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
     longest = params.evaluation.max_prompt_tokens or params.train.max_prompt_tokens
     check_models(params.model, params.models, params.train, longest, protocol.max_tokens)
@@ -185,6 +186,15 @@ def _check_sizes(name: str, method: Method, params: Params) -> None:
         raise InputError(
             f"{'train.micro_batch' if counted else 'backend.devices'}: {name} has mini-batches of {responses} responses, "
             f"which {parts} cannot share evenly; give a number that divides them"
+        )
+
+
+def _check_correction(name: str, method: Method, backend: Backend) -> None:
+    """The same ratio would count twice."""
+    if method.uses_engine_log_prob and backend.engine_correction != "none":
+        raise InputError(
+            f"backend.engine_correction: {name} has the engine's probabilities in its own loss; set none, or leave {name} out "
+            "of methods"
         )
 
 

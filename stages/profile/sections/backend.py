@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from stages.profile.sections.base import Section
+from stages.rl.engine import EngineCorrection
 
 Few = Annotated[int, Field(gt=0, le=4096)]  # more than any one machine has
 Logger = Literal["wandb", "tensorboard", "mlflow"]
@@ -37,6 +38,16 @@ class Backend(Section):
         False,
         description="cuda: kernels whose results depend neither on the batch nor on the order of additions, which are "
         "slower (docs/gpu.md)",
+    )
+    head_dtype: Literal["model", "float32"] = Field(
+        "model",
+        description="dtype bfloat16: that a training's logits are computed in, by trainer and engine; float32 takes twice the "
+        "memory for them, and evaluation has the model's own",
+    )
+    engine_correction: EngineCorrection = Field(
+        "none",
+        description="how each token's loss is weighted because the engine that sampled it has not quite the trainer's "
+        "probabilities (stages/rl/engine.py)",
     )
     port: int = Field(0, ge=0, lt=65536, description="of the server that is sampled; 0 takes a free one")
     share_session: bool = Field(
@@ -73,6 +84,8 @@ class Backend(Section):
             raise ValueError(f"{given[0]}: only platform cuda has it; remove it")
         if self.platform == "cuda" and self.engine_gigabytes != 1:
             raise ValueError("engine_gigabytes: only platform cpu has it; set engine_memory_share, and remove it")
+        if self.dtype == "float32" and self.head_dtype == "float32":
+            raise ValueError("head_dtype: with dtype float32 the head is in float32 already; remove it")
         if self.devices % self.engine_devices:
             raise ValueError(f"devices ({self.devices}) must be a multiple of engine_devices ({self.engine_devices})")
         if self.nodes > 1 and self.ray_address == LOCAL:

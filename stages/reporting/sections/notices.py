@@ -74,10 +74,18 @@ def _untested(results: Results) -> Iterator[str]:
 
 
 def _overrides(results: Results) -> Iterator[str]:
-    """Where the effective protocol is not the one that the profile names."""
+    """Where training or the effective protocol is not what the profile's methods and protocol alone say."""
     if verl := results.plan.backend.verl:
         said = ", ".join(f"`{key}: {value}`" for key, value in verl.items())
         yield f"The profile overrides verl's own configuration (`backend.verl`): {said}. No published recipe is followed there."
+    backend = results.plan.backend
+    if backend.engine_correction != "none":
+        yield (
+            "Each token's loss is weighted for what the engine's probabilities differ from the trainer's"
+            f" (`backend.engine_correction: {backend.engine_correction}`). That is part of every method here."
+        )
+    if backend.head_dtype != "model":
+        yield f"Training computed its logits in `{backend.head_dtype}`, the rest in `{backend.dtype}` (`backend.head_dtype`)."
     overrides, name = results.plan.protocol_overrides, results.plan.protocol.name
     if known := [f"`{override.field}`" for override in overrides if override.known]:
         yield f"The profile overrides protocol `{name}` in {', '.join(known)}."

@@ -1,4 +1,5 @@
-"""verl's loggers by one setting: what they need, where they write, and that no result depends on them."""
+"""Settings of `backend` that no shipped profile has: loggers, which no result depends on, and what is done about an engine
+that is not quite the trainer."""
 
 import json
 import sys
@@ -17,8 +18,9 @@ from stages.profile.resolution import plans
 from tests.project import ROOT, copy_project, run, set_params
 
 
-def with_backend(tmp_path, **fields):
+def with_backend(tmp_path, methods=None, **fields):
     content = safe_load((ROOT / "profiles/smoke.yaml").read_text())
+    content["methods"] = methods or content["methods"]
     content["backend"] |= fields
     content["train"]["micro_batch"] = 16  # so that two devices can share a mini-batch
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
@@ -81,7 +83,8 @@ def test_a_logger_that_is_missing_names_the_line_that_installs_it():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Two runs of two steps in one session, with the two loggers that the lock has."""
+    """Two runs of two steps in one session: with the two loggers that the lock has, and with an engine in bf16 under a
+    trainer in float32, for which the loss is weighted."""
     project = copy_project(tmp_path_factory.mktemp("loggers") / "project")
     small = {
         "train__steps": 2,
@@ -91,6 +94,10 @@ def trained(tmp_path_factory):
         "train__optimiser__warm_up_steps": 0,
     }
     small |= {"train__micro_batch": 8, "methods": ["grpo", "steer"], "backend__loggers": ["wandb", "tensorboard"]}
+    small |= {
+        "backend__verl": {"actor_rollout_ref.rollout.engine_kwargs.vllm.dtype": "bfloat16"},
+        "backend__engine_correction": "truncated_importance_sampling",
+    }
     set_params(project, **small)
     done = run(project, "dvc", "repro", "train@smoke-grpo-1", "train@smoke-steer-1")
     assert done.returncode == 0, done.stderr
@@ -114,3 +121,13 @@ def test_each_run_of_a_session_has_logs_of_its_own(trained, name):
     assert "actor/grad_norm" in events.Tags()["scalars"]  # verl's own
     (run_file,) = work.glob(f"wandb/offline-run-*/run-{work.name}.wandb")
     assert run_file.stat().st_size > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["grpo-1", "steer-1"])
+def test_an_engine_in_bf16_is_seen_and_weighted(trained, name):
+    """In float32 the two are 1e-6 nats apart (test_session.py). A mean weight is near 1: E_engine[π/π_engine] = 1."""
+    text = (trained / f"results/smoke/train/{name}/steps.jsonl").read_text()
+    for line in map(json.loads, text.splitlines()):
+        assert 1e-3 < line["engine_log_prob_difference"] < 0.1
+        assert 0 < abs(line["engine_weight"] - 1) < 0.02
