@@ -9,8 +9,8 @@ from typing import Any, Self
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from stages.profile.sections.backend import EngineCorrection
 from stages.profile.sections.train import Reward
-from stages.rl.engine import EngineCorrection
 
 SECTION = "bench"
 RUN_BEGINS = "bench: run begins:"  # the trainer prints it before a run's name; session.py looks for it

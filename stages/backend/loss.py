@@ -11,10 +11,11 @@ from verl.utils import tensordict_utils as tu
 from verl.utils.metric import AggregationType, Metric
 from verl.workers.utils.padding import no_padding_2_padding
 
+from stages.profile.sections.backend import EngineCorrection
 from stages.rl.aggregation import aggregate
 from stages.rl.batch import TrainingStep, Update
 from stages.rl.batch_statistics import batch_of, with_batch_statistics
-from stages.rl.engine import EngineCorrection, engine_weights
+from stages.rl.engine import engine_weights
 from stages.rl.logits import chunked
 from stages.rl.method import Method
 

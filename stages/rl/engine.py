@@ -5,12 +5,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-EngineCorrection = Literal["none", "truncated_importance_sampling", "icepop"]
+Correction = Literal["truncated_importance_sampling", "icepop"]
 LARGEST_WEIGHT = 2.0  # of truncated importance sampling: C of its authors' runs
 KEPT_RATIOS = (0.5, 5.0)  # α and β of IcePop
 
 
-def engine_weights(correction: EngineCorrection, old_log_prob: Tensor, engine_log_prob: Tensor) -> Tensor:
+def engine_weights(correction: Correction, old_log_prob: Tensor, engine_log_prob: Tensor) -> Tensor:
     """[B, T] weights of the tokens, without gradient, from their log-probs under the trainer's old policy and the engine.
 
     With r = π_old/π_engine: `truncated_importance_sampling` is min(r, 2) (Yao et al. 2025, "Your efficient RL framework
@@ -18,8 +18,6 @@ def engine_weights(correction: EngineCorrection, old_log_prob: Tensor, engine_lo
     """
     ratio = (old_log_prob - engine_log_prob).exp().detach()
     match correction:
-        case "none":
-            return torch.ones_like(ratio)
         case "truncated_importance_sampling":
             return ratio.clamp(max=LARGEST_WEIGHT)
         case "icepop":

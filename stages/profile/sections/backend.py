@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from stages.profile.sections.base import Section
-from stages.rl.engine import EngineCorrection
 
 Few = Annotated[int, Field(gt=0, le=4096)]  # more than any one machine has
 Logger = Literal["wandb", "tensorboard", "mlflow"]
+EngineCorrection = Literal["none", "truncated_importance_sampling", "icepop"]
 LOCAL = "local"  # the address of a Ray cluster of this session's own
 
 
