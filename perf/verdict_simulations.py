@@ -158,7 +158,7 @@ def path_settings() -> list[Whole]:
     return [
         *plain,
         *spread,
-        *(Whole(methods, 3, gap=gap) for methods in (6, 22) for gap in (3.0, 7.0, 10.0)[: 3 if methods == 6 else 2]),
+        *(Whole(methods, 3, gap=gap) for methods in (6, 22) for gap in (3.0, 7.0, 10.0)),
     ]
 
 

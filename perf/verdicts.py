@@ -28,7 +28,7 @@ from stages.common.files import write_text
 from stages.verdicts.judge import EQUIVALENT, KINDS, NOT_REPRODUCED
 
 PAGE = Path("docs/verdict_errors.md")
-SIMULATIONS, PATHS = 10_000, 200
+SIMULATIONS, PATHS = 10_000, 1_000
 
 
 def page(simulations: int, paths: int) -> str:

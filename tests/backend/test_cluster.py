@@ -27,7 +27,7 @@ SMALL = {"prompts_per_step": 4, "updates_per_step": 2, "micro_batch": 8, "steps"
 def test_a_session_on_one_machine_listens_there_and_one_in_a_cluster_does_not():
     alone, joined = environment(BACKEND), environment(BACKEND, joins=True)
     assert alone.items() >= OF_ONE_MACHINE.items() and not OF_ONE_MACHINE.keys() & joined.keys()
-    assert PASSED_ON not in alone
+    assert PASSED_ON not in alone and "DIST_INIT_METHOD" in alone.keys() - joined.keys()
 
 
 def test_what_is_passed_on_is_what_a_session_on_one_machine_has(monkeypatch):
@@ -36,7 +36,8 @@ def test_what_is_passed_on_is_what_a_session_on_one_machine_has(monkeypatch):
         monkeypatch.setenv(name, value)
     found = passed_on()
     assert found[MARK] == "/a/run/session_log.txt"
-    ours = {name for name in environment(BACKEND) if not name.startswith("RAY_")} - OF_ONE_MACHINE.keys()
+    ours = {name for name in environment(BACKEND) if not name.startswith("RAY_")}
+    ours -= {*OF_ONE_MACHINE, "DIST_INIT_METHOD"}
     assert ours <= found.keys() and all(found[name] == given[name] for name in ours)
     monkeypatch.delenv(PASSED_ON)
     assert passed_on() == {}

@@ -3,8 +3,12 @@ that is not quite the trainer."""
 
 import json
 import sys
+import threading
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from ipaddress import ip_address
 
+import psutil
 import pytest
 import yaml
 
@@ -99,9 +103,36 @@ def trained(tmp_path_factory):
         "backend__engine_correction": "truncated_importance_sampling",
     }
     set_params(project, **small)
-    done = run(project, "dvc", "repro", "train@smoke-grpo-1", "train@smoke-steer-1")
+    with listening() as addresses:
+        done = run(project, "dvc", "repro", "train@smoke-grpo-1", "train@smoke-steer-1")
     assert done.returncode == 0, done.stderr
-    return project
+    return project, addresses
+
+
+@contextmanager
+def listening():
+    """The addresses that processes below this one listen on, looked at four times a second."""
+    found, ended = set(), threading.Event()
+
+    def look():
+        while not ended.wait(0.25):
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    found.update(c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.slow
+def test_nothing_of_a_session_can_be_reached_from_another_machine(trained):
+    _, addresses = trained
+    assert addresses and all(ip_address(address).is_loopback for address in addresses)
 
 
 @pytest.mark.slow
@@ -110,6 +141,7 @@ def test_each_run_of_a_session_has_logs_of_its_own(trained, name):
     """What TensorBoard's own reader finds are the numbers of the step log."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    trained, _ = trained
     lines = [
         json.loads(line) for line in (trained / f"results/smoke/train/{name}/steps.jsonl").read_text().splitlines()
     ]
@@ -127,6 +159,7 @@ def test_each_run_of_a_session_has_logs_of_its_own(trained, name):
 @pytest.mark.parametrize("name", ["grpo-1", "steer-1"])
 def test_an_engine_in_bf16_is_seen_and_weighted(trained, name):
     """In float32 the two are 1e-6 nats apart (test_session.py). A mean weight is near 1: E_engine[π/π_engine] = 1."""
+    trained, _ = trained
     text = (trained / f"results/smoke/train/{name}/steps.jsonl").read_text()
     for line in map(json.loads, text.splitlines()):
         assert 1e-3 < line["engine_log_prob_difference"] < 0.1
