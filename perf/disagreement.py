@@ -22,12 +22,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+from perf.pages import write_part
 from stages.answers.golds import kind, mutations
 from stages.datasets.fetch import fetch, load_sources
 from stages.datasets.readers import read
 
 PAGE = Path("docs/answers.md")
-BEGIN, END = "<!-- disagreement -->\n", "<!-- end of disagreement -->\n"
 PYTHON = ".venv/eval/bin/python"
 BENCHMARKS = ["aime24", "amc_83", "gsm8k_test", "math500", "minerva_math", "olympiadbench_675"]
 GOLDS = 140  # of each benchmark, fewer where it has fewer
@@ -94,8 +94,7 @@ def main() -> None:
     text = tables(found, there, here, options.commit)
     print(text)
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(before + BEGIN + text + END + rest.partition(END)[2], encoding="utf-8")
+        write_part(PAGE, "disagreement", text)
 
 
 def drawn(name: str) -> list[Reply]:

@@ -1,41 +1,48 @@
-"""Kills, full disks and second writers, at random moments of the pipeline: what is torn, what differs, what is left running.
+"""Kills, full disks and second writers, at random moments of every stage: what is torn, what differs, what is left running.
 
-    python -m perf.faults [--kills 20] [--fills 20] [--writers 8] [--seed 1] [TARGET ...]
+    python -m perf.faults [--kills 20] [--fills 20] [--writers 8] [--seed 1] [--write]
 
-Takes the two short runs of tests/pipeline/test_end_to_end.py. In one copy of the project `dvc repro TARGET...` (without a
-target: everything) runs to its end. In a second copy it is killed again and again (kill −9 of DVC's process group), each time
-at a moment drawn from the time that the first took, or while a checkpoint is written, and started again. A third copy lies in a
-file system in memory, which is filled to its last byte at such moments and emptied when DVC has ended; only root can mount it.
-Then both run to their end. In the first, two reports are built at once.
+Takes the two short runs of tests/pipeline/test_end_to_end.py. In one copy of the project the pipeline runs to its end, and the
+time of each kind of stage is taken. In a second copy, where all of it stands, a kind of stage is run again from nothing and
+killed (kill −9 of DVC's process group) at a moment drawn from its time, or while a checkpoint is written, and then run to its
+end; so with each kind in turn, until there were so many kills. A third copy lies in a file system in memory, which is filled to
+its last byte at such moments and emptied when DVC has ended; only root can mount it. In the first, two reports are built at once.
 
-All copies must have the same `dvc.lock`, which holds the checksum of every result; a result may be missing after a fault,
-never torn; ten seconds after a kill no process may be left; of two writers each ends well or says that another one writes.
-Prints a line a fault. Exit status 1 where anything of this does not hold.
+What a stage writes must be the bytes of the first copy; ten seconds after a kill no process may be left; of two writers each ends
+well or says that another one writes. Prints a line a fault; `--write` puts the counts into docs/development.md. Exit status 1
+where anything of this does not hold.
 """
 
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from perf.pages import write_part
 from stages.common.files import sha256
 from tests.pipeline.test_end_to_end import pair_project
 from tests.project import clean_environment, descendants_left
 
-SHARE_WHILE_SAVING = 0.3  # of the kills wait for a checkpoint that is being written
+SHARE_WHILE_SAVING = 0.5  # of the kills of a training wait for a checkpoint that is being written
 PATIENCE = 10.0  # seconds after a kill in which every process has to end
 MEMORY = "4g"  # of the file system in memory: far more than the project needs
-SAVING = 600.0  # seconds that a kill waits for a checkpoint before it comes all the same
+DOCUMENT = Path("docs/development.md")
+
+
+Stages = dict[str, list[str]]  # kind -> names, in the order in which they ran
 
 
 def main() -> int:
@@ -44,42 +51,96 @@ def main() -> int:
     parser.add_argument("--fills", type=int, default=20)
     parser.add_argument("--writers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
-    parser.add_argument("targets", nargs="*")
+    parser.add_argument("--write", action="store_true", help=f"put the counts into {DOCUMENT}")
     options = parser.parse_args()
-    draw, wrong = random.Random(options.seed), 0
+    draw, harm = random.Random(options.seed), {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         undisturbed = pair_project(root / "undisturbed")
-        started = time.monotonic()
-        repro(undisturbed, options.targets)
-        seconds = time.monotonic() - started
-        print(f"undisturbed: {seconds:.0f} s", flush=True)
+        stages, seconds = timed(undisturbed)
+        print("undisturbed:", *(f"{kind} {passed:.0f} s" for kind, passed in seconds.items()), flush=True)
         if options.kills:
-            killed = pair_project(root / "killed")
-            for number in range(options.kills):
-                what, left = kill(killed, options.targets, draw, seconds)
-                print(f"kill {number + 1} {what}: {len(left)} processes left", *left, sep="\n  ", flush=True)
-                wrong += bool(left)
-            repro(killed, options.targets)
-            wrong += compared("killed", undisturbed, killed)
+            killed = copied(undisturbed, root / "killed")
+            harm["kills"] = sum(
+                fault(kill, killed, undisturbed, kind, stages[kind], seconds[kind], draw)
+                for kind in islice(cycle(stages), options.kills)
+            )
         if options.fills:
             with in_memory(root / "memory"):
-                filled = pair_project(root / "memory/project")
-                for number in range(options.fills):
-                    print(f"full disk {number + 1} {fill(filled, options.targets, draw, seconds)}", flush=True)
-                repro(filled, options.targets)
-                wrong += compared("full disks", undisturbed, filled)
-        if options.writers and not options.targets:
-            wrong += sum(not two_reports(undisturbed) for _ in range(options.writers))
-    print(f"{wrong} faults did harm")
-    return int(bool(wrong))
+                filled = copied(undisturbed, root / "memory/project")
+                harm["full disks"] = sum(
+                    fault(fill, filled, undisturbed, kind, stages[kind], seconds[kind], draw)
+                    for kind in islice(cycle(stages), options.fills)
+                )
+        if options.writers:
+            harm["pairs of writers"] = sum(not two_reports(undisturbed) for _ in range(options.writers))
+    counts = {"kills": options.kills, "full disks": options.fills, "pairs of writers": options.writers}
+    said = ", ".join(f"{counts[what]} {what}: {number} did harm" for what, number in harm.items())
+    print(said)
+    if options.write:
+        write_part(DOCUMENT, "faults", f"{said}. The stages in turn: {', '.join(stages)}.\n")
+    return int(any(harm.values()))
 
 
-def command(project: Path, targets: list[str]) -> subprocess.Popen:
+def timed(project: Path) -> tuple[Stages, dict[str, float]]:
+    """Runs the pipeline to its end; the names of its stages by kind, and the seconds that each kind took."""
+    stages: Stages = {}
+    seconds: dict[str, float] = {}
+    kind, since = "", 0.0
+    with command(project, ["repro"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if begun := re.match(rb"Running stage '((\w+)@.*)'", line):
+                now = time.monotonic()
+                seconds[kind] = seconds.get(kind, 0.0) + now - since
+                name, kind, since = begun[1].decode(), begun[2].decode(), now
+                stages.setdefault(kind, []).append(name)
+    seconds[kind] = seconds.get(kind, 0.0) + time.monotonic() - since
+    if process.returncode:
+        sys.exit(f"dvc repro failed:\n{log_of(project).read_text()[-3000:]}")
+    return stages, {kind: seconds[kind] for kind in stages}
+
+
+def copied(project: Path, target: Path) -> Path:
+    """The project with its results, and without what its stages need on the way to them."""
+    shutil.copytree(project, target, symlinks=True, ignore=shutil.ignore_patterns("work"))
+    return target
+
+
+def fault(
+    disturb: Callable[[Path, list[str], random.Random, float], tuple[str, list[str]] | None],
+    project: Path,
+    undisturbed: Path,
+    kind: str,
+    names: list[str],
+    seconds: float,
+    draw: random.Random,
+) -> bool:
+    """Disturbs the stages of one kind while they run from nothing, then runs them to their end; True where that did harm."""
+    again = ["repro", "--force", "--single-item", *names]
+    while True:
+        shutil.rmtree(project / "work", ignore_errors=True)
+        if disturbed := disturb(project, again, draw, seconds):
+            break
+    what, left = disturbed
+    repro(project, again)
+    outs = [out["path"] for name in names for out in locked(undisturbed)[name]["outs"]]
+    torn = [out for out in outs if not (project / out).exists() or sha256(project / out) != sha256(undisturbed / out)]
+    print(
+        f"{kind} {what}: {len(torn)} results differ, {len(left)} processes left", *torn, *left, sep="\n  ", flush=True
+    )
+    return bool(torn or left)
+
+
+def locked(project: Path) -> dict[str, Any]:
+    return yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+
+
+def command(project: Path, arguments: list[str], stdout: int = subprocess.DEVNULL) -> subprocess.Popen:
     return subprocess.Popen(
-        [project / ".venv/train/bin/dvc", "repro", *targets],
+        [project / ".venv/train/bin/dvc", *arguments],
         cwd=project,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=log_of(project).open("wb"),
         start_new_session=True,
         env=clean_environment(),
@@ -91,29 +152,31 @@ def log_of(project: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"{project.parent.name}-{project.name}.log"
 
 
-def repro(project: Path, targets: list[str]) -> None:
-    if command(project, targets).wait():
-        sys.exit(f"dvc repro failed:\n{log_of(project).read_text()[-3000:]}")
+def repro(project: Path, arguments: list[str]) -> None:
+    if command(project, arguments).wait():
+        sys.exit(f"dvc {' '.join(arguments)} failed:\n{log_of(project).read_text()[-3000:]}")
     log_of(project).unlink()
 
 
-def kill(project: Path, targets: list[str], draw: random.Random, seconds: float) -> tuple[str, list[str]]:
-    """Kills the pipeline once; says when, and what runs of it ten seconds later."""
-    process, started = command(project, targets), time.monotonic()
+def kill(project: Path, arguments: list[str], draw: random.Random, seconds: float) -> tuple[str, list[str]] | None:
+    """Kills DVC and its stage once; when, and what runs of it ten seconds later. None where it had ended before."""
+    process, started = command(project, arguments), time.monotonic()
     moment, saving = draw.uniform(0, seconds), draw.random() < SHARE_WHILE_SAVING
     while process.poll() is None:
         passed = time.monotonic() - started
-        if is_saving(project) if saving and passed < SAVING else passed > moment:
+        if (saving and is_saving(project)) or passed > moment + saving * seconds:
             break
         time.sleep(0.005)
     with_checkpoint = is_saving(project)
     if process.poll() is not None:
-        return "came after the end", descendants_left(project)
+        return None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     passed = time.monotonic() - started
     time.sleep(PATIENCE)
-    return f"after {passed:.1f} s{' while a checkpoint was written' * with_checkpoint}", descendants_left(project)
+    return f"killed after {passed:.1f} s{' while a checkpoint was written' * with_checkpoint}", descendants_left(
+        project
+    )
 
 
 def is_saving(project: Path) -> bool:
@@ -137,11 +200,13 @@ def in_memory(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True)
 
 
-def fill(project: Path, targets: list[str], draw: random.Random, seconds: float) -> str:
-    """Fills the disk once, until the pipeline has ended; says when, and how the pipeline ended."""
-    process, started, moment = command(project, targets), time.monotonic(), draw.uniform(0, seconds)
+def fill(project: Path, arguments: list[str], draw: random.Random, seconds: float) -> tuple[str, list[str]] | None:
+    """Fills the disk once, until DVC has ended; when, and how it ended. None where it had ended before."""
+    process, started, moment = command(project, arguments), time.monotonic(), draw.uniform(0, seconds)
     while process.poll() is None and time.monotonic() - started < moment:
         time.sleep(0.02)
+    if process.poll() is not None:
+        return None
     filler = project.parent / "filler"
     with filler.open("wb") as stream:
         free = shutil.disk_usage(project).free
@@ -149,18 +214,7 @@ def fill(project: Path, targets: list[str], draw: random.Random, seconds: float)
     status = process.wait()
     filler.unlink()
     said = [line for line in log_of(project).read_text().splitlines() if line.startswith(("error: ", "ERROR: "))]
-    return f"after {moment:.1f} s: status {status}; {said[0][:150] if said else ''}"
-
-
-def compared(name: str, undisturbed: Path, project: Path) -> int:
-    """0 where the lock files are equal and every result is there as its lock says; prints what is not."""
-    locks = [yaml.safe_load((folder / "dvc.lock").read_text()) for folder in (undisturbed, project)]
-    outs = [out["path"] for stage in locks[0]["stages"].values() for out in stage.get("outs", [])]
-    torn = [
-        path for path in outs if not (project / path).exists() or sha256(project / path) != sha256(undisturbed / path)
-    ]
-    print(f"{name}: {'the same bytes' if locks[0] == locks[1] else 'OTHER BYTES'}, {len(torn)} results torn", *torn)
-    return int(locks[0] != locks[1] or bool(torn))
+    return f"with a full disk after {moment:.1f} s: status {status}; {said[0][:150] if said else ''}", []
 
 
 def two_reports(project: Path) -> bool:

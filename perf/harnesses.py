@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from perf.pages import write_part
 from stages.benchmarks import find
 from stages.datasets.fetch import fetch, load_sources
 from stages.datasets.storage import stored_rows
@@ -30,7 +31,6 @@ from tests.replies import FOLDER, Official, Reply, official, problem_of, reasons
 Row = dict[str, Any]
 PAGE = Path("docs/programs.md")
 HARNESS = Path(__file__).with_name("official_harness.py")
-BEGIN, END = "<!-- differences -->\n", "<!-- end of differences -->\n"
 SAYS = {True: "passed", False: "failed", None: "no rule"}
 
 
@@ -55,8 +55,7 @@ def main() -> None:
     for reply, verdict, ours in zip(found, verdicts, grades, strict=True):
         if ours.correct != verdict.verdict or ours.correct != reply.right or reply.differs:
             print(*reply.key, f"here {ours.correct}, official {verdict.verdict}, right {reply.right}, {reply.differs}")
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(before + BEGIN + table(found) + END + rest.partition(END)[2], encoding="utf-8")
+    write_part(PAGE, "differences", table(found))
 
 
 class Harness:
