@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from stages.common.files import InputError, write_json
-from stages.common.validation import first_problem
+from stages.common.files import write_json
+from stages.common.validation import read_as
 
 FILE = "choice.json"
 
@@ -28,10 +28,4 @@ class Choice(BaseModel):
 
 def read_choice(folder: Path, run: str) -> Choice:
     """InputError names the stage to run for `run` when there is none or it is malformed."""
-    path = folder / FILE
-    try:
-        return Choice.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: run stage choose for {run} (dvc repro does)")
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error, Choice)}: run stage choose for {run}")
+    return read_as(Choice, folder / FILE, f"run stage choose for {run} (dvc repro does)")

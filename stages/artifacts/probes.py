@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from stages.common.files import InputError, write_json, write_text
-from stages.common.validation import first_problem
+from stages.common.validation import read_as
 
 FILE = "summary.json"
 DECLARED = "declared.json"  # beside the folders of the probes: the names of those that the profile has
@@ -111,13 +111,7 @@ def write_probe(folder: Path, summary: ProbeSummary, tables: Mapping[str, Iterab
 
 def read_summary(folder: Path, name: str) -> ProbeSummary:
     """InputError names the stage to run when there is none, or it is malformed."""
-    path = folder / FILE
-    try:
-        return ProbeSummary.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: run stage diagnose for {name} (dvc repro does)")
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error, ProbeSummary)}: run stage diagnose for {name}")
+    return read_as(ProbeSummary, folder / FILE, f"run stage diagnose for {name} (dvc repro does)")
 
 
 def check_probe(folder: Path, name: str) -> None:

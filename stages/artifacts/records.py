@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from stages.common.files import InputError, write_json
-from stages.common.validation import first_problem
+from stages.common.files import write_json
+from stages.common.validation import read_as
 
 FILE = "versions.json"
 
@@ -19,13 +19,7 @@ class Record(BaseModel):
     @classmethod
     def read(cls, folder: Path, stage: str, run: str) -> Self:
         """The record in `folder`; InputError names the `stage` to run for `run` when there is none or it is malformed."""
-        path = folder / FILE
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing: run stage {stage} for {run} (dvc repro does)")
-        except ValidationError as error:
-            raise InputError(f"{path}: {first_problem(error, cls)}: run stage {stage} for {run}")
+        return read_as(cls, folder / FILE, f"run stage {stage} for {run} (dvc repro does)")
 
     def write(self, folder: Path) -> None:
         write_json(folder / FILE, self.model_dump())

@@ -1,15 +1,29 @@
 """What pydantic found wrong, as one line for a person."""
 
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from stages.common.files import InputError
+
+Schema = TypeVar("Schema", bound=BaseModel)
 WANTED = {
     "list_type": "a list",
     "dict_type": "a mapping, {name: ...}",
     "model_type": "a mapping, {name: ...}",
     "model_attributes_type": "a mapping, {name: ...}",
 }
+
+
+def read_as(schema: type[Schema], path: Path, mend: str) -> Schema:
+    """The JSON file as `schema`; InputError says that it is missing or what is wrong in it, and ends with `mend`."""
+    try:
+        return schema.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: {mend}")
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error, schema)}: {mend}")
 
 
 def first_problem(error: ValidationError, schema: type[BaseModel] | None = None, within: str = "") -> str:

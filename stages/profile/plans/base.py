@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.common.files import InputError, dump_json, read_json
-from stages.common.validation import first_problem
+from stages.common.validation import read_as
 from stages.common.yaml_reader import read_text, safe_load
 
 PARAMS = Path("params.yaml")
@@ -32,16 +32,10 @@ class Plan(BaseModel):
 
         So it is when params.yaml, of the same profile, says something else than what the plan was made from.
         """
-        again = "run `dvc repro`, whose first stage writes it"
         for folder in path.parents[:2]:  # a run's plan lies in a folder of its own
             if (folder / MADE_FROM).is_file():
                 _check_params(folder / MADE_FROM)
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing: {again}")
-        except ValidationError as error:
-            raise InputError(f"{path}: {first_problem(error, cls)}: {again}")
+        return read_as(cls, path, "run `dvc repro`, whose first stage writes it")
 
     def text(self) -> str:
         """The file's content, the same bytes for the same plan."""

@@ -7,10 +7,10 @@ that has another address after every start, repeats no training.
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from stages.common.files import InputError, dump_json
-from stages.common.validation import first_problem
+from stages.common.files import dump_json
+from stages.common.validation import read_as
 from stages.profile.sections.backend import LOCAL, Backend, Logger
 
 FILE = "operation.json"
@@ -35,14 +35,7 @@ class Operation(BaseModel):
     @classmethod
     def read(cls, plan: Path) -> Self:
         """From the profile's folder of plans; InputError when it is not there or malformed."""
-        path = plan / FILE
-        again = "run `dvc repro`, whose first stage writes it"
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing: {again}")
-        except ValidationError as error:
-            raise InputError(f"{path}: {first_problem(error, cls)}: {again}")
+        return read_as(cls, plan / FILE, "run `dvc repro`, whose first stage writes it")
 
     def text(self) -> str:
         return dump_json(self.model_dump())
