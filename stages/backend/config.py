@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigTypeError
 
 from stages.backend.bench_config import BenchConfig, BenchRun
-from stages.backend.head import OF_ENGINE
 from stages.common.files import InputError
 from stages.methods import build
 from stages.profile.plans.operation import Operation
@@ -106,7 +105,6 @@ def session_settings(
                 "n": train.responses_per_prompt,
                 "agent": {"agent_loop_config_path": str(FOLDER / AGENT_LOOPS)},
                 **_engine_limits(train, backend),
-                **(OF_ENGINE if bench.float32_head else {}),
             },
             "model": {"path": str(model)},
         },

@@ -11,6 +11,7 @@ from stages.common.supervise import MARK
 from stages.profile.sections.backend import Backend
 
 SESSION = "ENTROPY_BENCH_SESSION"  # names the session that a process belongs to
+FLOAT32_HEAD = "ENTROPY_BENCH_FLOAT32_HEAD"  # set where the engine computes its logits in float32 (head.py)
 PASSED_ON = (
     "ENTROPY_BENCH_PASSED_ON"  # names the variables that processes on other nodes are given too, with commas between
 )
@@ -107,6 +108,8 @@ def environment(backend: Backend, joins: bool = False) -> dict[str, str]:
         variables["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
         if backend.deterministic:
             variables["VLLM_BATCH_INVARIANT"] = "1"
+    if backend.head_dtype == "float32":
+        variables[FLOAT32_HEAD] = "1"
     if joins:  # Ray's own variables are for the daemons, which stand already
         variables[PASSED_ON] = ",".join(name for name in variables if not name.startswith("RAY_"))
     return variables

@@ -9,12 +9,11 @@ from verl.trainer.ppo import core_algos
 from verl.trainer.ppo.rollout_corr_helper import compute_rollout_correction_weights
 from verl.workers.config import ActorConfig
 
-from stages.backend.config import session_settings
-from stages.backend.head import compute_head_in_float32
+from stages.backend.environment import FLOAT32_HEAD, environment
+from stages.backend.head import compute_engine_head_in_float32, compute_head_in_float32
 from stages.backend.loss import MethodLoss
 from stages.common.files import InputError
 from stages.methods import build
-from stages.profile.resolution import plans
 from stages.rl.engine import engine_weights
 from tests.backend.test_optional_settings import with_backend
 from tests.methods.test_code_variants import LENGTH, assert_same, batch, ours
@@ -111,13 +110,18 @@ def test_a_float32_head_rounds_no_logit():
     assert torch.allclose(model.lm_head.weight.grad.double(), expected, rtol=1e-2, atol=1e-3)  # bf16, as the weight
 
 
-def test_the_engine_is_told_of_the_head_and_only_where_it_is_asked_for(tmp_path):
-    def rollout(**backend):
-        plan = plans(with_backend(tmp_path, dtype="bfloat16", **backend))["train/grpo-1"]
-        settings = session_settings([(plan, tmp_path)], tmp_path / "x.parquet", tmp_path)
-        return settings["actor_rollout_ref"]["rollout"].get("engine_kwargs")
+def test_the_engine_is_told_of_the_head_only_where_it_is_asked_for(tmp_path):
+    def told(**backend):
+        return environment(with_backend(tmp_path, dtype="bfloat16", **backend).backend).get(FLOAT32_HEAD)
 
-    assert rollout(head_dtype="float32") == {"vllm": {"hf_overrides": {"head_dtype": "float32"}}}
-    assert rollout() is None
+    assert told(head_dtype="float32") == "1" and told() is None
     with pytest.raises(InputError, match="head_dtype: with dtype float32"):
         with_backend(tmp_path, head_dtype="float32")
+
+
+def test_an_engine_without_a_plain_head_says_so(monkeypatch):
+    monkeypatch.setenv(FLOAT32_HEAD, "1")
+    with pytest.raises(ValueError, match="backend.head_dtype: Linear has no head"):
+        compute_engine_head_in_float32(torch.nn.Linear(2, 2))
+    monkeypatch.delenv(FLOAT32_HEAD)
+    compute_engine_head_in_float32(torch.nn.Linear(2, 2))
