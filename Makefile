@@ -8,7 +8,10 @@
 # make check     ruff and mypy, as .ci/run asks them
 # make estimate  what the profile in params.yaml (or PROFILE=profiles/<name>.yaml) asks for: runs, tokens, disk, GPU hours,
 #                and which published numbers it can get a verdict on; OPTIONS="--dollars-per-gpu-hour 2.5 --budget 500"
-# make preflight what this machine lacks for the profile in params.yaml; starts nothing
+# make preflight what this machine lacks for the profile in params.yaml; OPTIONS=--step then takes one step at the longest length,
+#                for its memory and speed, which make estimate OPTIONS="--measured work/preflight/<profile>.json" computes with
+# make rehearse the profile in params.yaml (or PROFILE=<name>) on a CPU: its pipeline with a tiny random model, a step of each
+#                method, a kill and a resume; OPTIONS="--methods grpo,steer"; what was scaled down is printed
 # make sweep     every method for three real steps, in one session; the table goes to docs/sweep.md
 # make locks     resolve locks/*.in again
 # The profile in params.yaml says what is set up: .venv/train from locks/train.lock for a CPU, .venv/gpu from locks/gpu.lock
@@ -25,7 +28,7 @@ COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-p
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS)) \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
-.PHONY: help profile repro status test test-fast check estimate preflight sweep setup setup-cpu locks
+.PHONY: help profile repro status test test-fast check estimate preflight rehearse sweep setup setup-cpu locks
 
 help:
 	@sed -n '/^# make /,/^[^#]/{/^#/s/^# //p}' Makefile
@@ -55,7 +58,10 @@ estimate: setup
 	@$(OURS)/python -m stages.tools.estimate $(PROFILE) $(OPTIONS)
 
 preflight: setup
-	@$(OURS)/python -m stages.tools.preflight $(PROFILE)
+	@$(OURS)/python -m stages.tools.preflight $(PROFILE) $(OPTIONS)
+
+rehearse: setup-cpu
+	@.venv/train/bin/python -m stages.tools.rehearse $(if $(PROFILE),profiles/$(PROFILE:profiles/%.yaml=%).yaml) $(OPTIONS)
 
 sweep: setup-cpu
 	.venv/train/bin/dvc repro model@smoke prepare@smoke
@@ -78,3 +84,4 @@ locks:
 	cd locks && ../$(COMPILE) train.in --override train.overrides --output-file train.lock >/dev/null
 	cd locks && ../$(COMPILE) gpu.in --output-file gpu.lock >/dev/null
 	cd locks && ../$(COMPILE) eval.in --output-file eval.lock >/dev/null
+	cd locks && ../$(COMPILE) --no-deps rehearsal.in --output-file rehearsal.lock >/dev/null

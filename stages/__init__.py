@@ -15,7 +15,7 @@ The stages, in the order in which `dvc.yaml` runs them:
 
 What they are made of. A folder imports from those below it, never from one above:
 
-    tools        commands beside the pipeline: the estimate of a profile, what a machine lacks for it, the sweep over all methods
+    tools        commands beside the pipeline: a profile's estimate, its rehearsal, what a machine lacks for it, the sweep of methods
     watching     the trainings of a profile while they run, and what is wrong with them
     reporting    results -> tables -> figures -> sections -> page
     claims       published claims as experiments, and what the runs say of them

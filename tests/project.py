@@ -74,15 +74,15 @@ def edited(project: Path, *edits: tuple[str, str, str]) -> Iterator[None]:
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # by its time Python knows what it has compiled
 
 
-def run(project: Path, *command: str, timeout: float = 900) -> subprocess.CompletedProcess:
-    """Runs a command of the project's training environment in it: `run(project, "dvc", "repro")`."""
+def run(project: Path, *command: str, timeout: float = 900, **given: str) -> subprocess.CompletedProcess:
+    """Runs a command of the project's training environment in it: `run(project, "dvc", "repro")`; `given` to its environment."""
     return subprocess.run(
         [project / ".venv/train/bin" / command[0], *command[1:]],
         cwd=project,
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=clean_environment(),
+        env=clean_environment() | given,
     )
 
 

@@ -6,7 +6,8 @@ which published numbers it can get a verdict on.
     python -m stages.tools.estimate --help                                 lists the assumptions
 
 Every number but the hours follows from the profile. Those are an estimate from counted operations, with assumed constants that are
-printed beside it and can be given as options. Where steps of the profile have run, `--measured` takes their time in place of these.
+printed beside it and can be given as options. Where steps of the profile have run, `--measured` takes their time in place of these;
+`--measured work/preflight/<profile>.json` takes what `make preflight OPTIONS=--step` has measured, of sampling too.
 """
 
 import argparse
@@ -16,9 +17,10 @@ from stages.common.command import run_stage
 from stages.common.files import InputError
 from stages.profile.params import load
 from stages.tools.estimation.budget import describe_offers
-from stages.tools.estimation.hours import Assumptions, parameters_of
+from stages.tools.estimation.hours import Assumptions, parameters_of, sampling_as_measured
 from stages.tools.estimation.measured import seconds_a_step
 from stages.tools.estimation.text import describe
+from stages.tools.estimation.throughput import Throughput
 from stages.tools.foreseen_verdicts import foreseen_verdicts
 
 SHARES = ("training_utilisation", "sampling_utilisation")
@@ -27,13 +29,21 @@ SHARES = ("training_utilisation", "sampling_utilisation")
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
     params = load(options.profile)
-    measured = seconds_a_step(params) if options.measured else {}
-    if options.measured and not measured:
-        raise InputError(f"--measured: no step of {params.profile} has run here; leave it out, or train a few steps")
+    throughput = Throughput.read(options.measured, params.profile) if isinstance(options.measured, Path) else None
+    measured = {}
+    if options.measured:
+        measured = throughput.seconds_a_step(params) if throughput else seconds_a_step(params)
+        if not measured and not throughput:
+            raise InputError(
+                f"--measured: no step of {params.profile} has run here; leave it out, or train a few steps"
+            )
     parameters, rate = options.parameters or parameters_of(params.model), options.dollars_per_gpu_hour
     shares = (options.training_utilisation, options.sampling_utilisation)
     assumed = Assumptions(parameters, options.peak, *shares) if parameters else None
-    print(describe(params, assumed, rate, measured))
+    if throughput:
+        print(throughput.describe(options.measured), end="\n\n")
+        assumed = assumed and sampling_as_measured(assumed, throughput.sampled)
+    print(describe(params, assumed, rate, measured, throughput.sampled if throughput else None))
     print("", *foreseen_verdicts(params), sep="\n")
     if options.budget is not None:
         if assumed is None or params.backend.platform == "cpu":
@@ -52,7 +62,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     for name in SHARES:
         words = f"share of the peak that is reached, default {defaults[name]}"
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=defaults[name], help=words)
-    parser.add_argument("--measured", action="store_true", help="hours of training from the steps that have run here")
+    words = (
+        "hours of training from the steps that have run here; with FILE, of all from what a preflight's step measured"
+    )
+    parser.add_argument("--measured", nargs="?", type=Path, const=True, metavar="FILE", help=words)
     parser.add_argument("--dollars-per-gpu-hour", type=float, help="what an hour of one GPU costs")
     parser.add_argument("--budget", type=float, help="dollars, for which seeds and benchmarks are proposed")
     options = parser.parse_args(arguments)

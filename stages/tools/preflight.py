@@ -1,45 +1,44 @@
-"""What a machine lacks for a profile, before hours of it are spent. Starts nothing and writes nothing.
+"""What a machine lacks for a profile, before hours of it are spent.
 
     locks/python <cpu|cuda> -m stages.tools.preflight [profile.yaml]        make preflight; params.yaml unless another is named
+        --step [--method NAME]    then one step at the longest length, of the method that demands most unless one is named
 
 One line a requirement: what was found and, where that is not enough, what to do. Status 1 where anything is missing. Where the
-numbers are from stands in docs/gpu.md. It cannot tell whether a step fits the GPUs' memory: that shows in the first step.
+numbers are from stands in docs/gpu.md. The checks start nothing and write nothing. Whether a step fits the GPUs' memory shows in
+the step (stages/tools/longest_step.py), which needs the base model.
 """
 
+import argparse
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import psutil
 
+from stages.benchmarks import find
 from stages.common.command import run_stage
 from stages.common.files import InputError
 from stages.datasets.fetch import CACHE
+from stages.datasets.laboratory import LAB_TRAINING
 from stages.datasets.sources import load_sources
+from stages.profile.effective_protocol import effective_protocol
 from stages.profile.params import Params, load
 from stages.profile.sections.backend import LOCAL
 from stages.profile.sections.model import FIRST_DOWNLOAD
 from stages.tools.estimation.disk import disk
 from stages.tools.estimation.hours import parameters_of
+from stages.tools.gpus import GIB, Gpu, look_at_gpus
 
-GIB = 2**30
 DRIVER = 580  # the first for CUDA 13.0, which torch 2.11.0+cu130 is built with (NVIDIA's release notes of CUDA 13.0)
 STATE_BYTES = 16  # a parameter: weights, their gradient and Adam's two moments in float32
 OBJECT_STORE = 0.3  # of the memory: Ray's default for its object store in /dev/shm
 SECONDS = 10  # that an address is waited for
-
-
-class Gpu(NamedTuple):
-    name: str
-    total: int  # bytes
-    used: int  # bytes
 
 
 class Machine(NamedTuple):
@@ -170,10 +169,9 @@ def look(params: Params) -> Machine:
     mirror = os.environ.get("MIRROR")
     folders = [CACHE, *([Path(mirror)] if mirror else [])]
     absent = {}
+    needed = sources_of(params)
     for name, source in load_sources().items():
-        wanted = (
-            source.use == "evaluation" or name in params.data.training
-        )  # contamination is counted against all of them
+        wanted = name in needed
         files = [address for address in source.usable if not source.parts]
         if wanted and files and not any((folder / file.sha256).is_file() for folder in folders for file in files):
             absent[name] = files[0].url
@@ -193,21 +191,14 @@ def look(params: Params) -> Machine:
     )
 
 
-def look_at_gpus() -> tuple[str | None, list[Gpu]]:
-    """The driver's version and the GPUs, as nvidia-smi says; None and no GPUs without it, or where it finds no driver."""
-    query = ["--query-gpu=driver_version,name,memory.total,memory.used", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(["nvidia-smi", *query], capture_output=True, text=True, timeout=60)
-    except FileNotFoundError:
-        return None, []
-    return read_gpus(said.stdout) if said.returncode == 0 else (None, [])
-
-
-def read_gpus(said: str) -> tuple[str | None, list[Gpu]]:
-    """Out of nvidia-smi's lines: driver, name, MiB, MiB used."""
-    rows = [[cell.strip() for cell in line.split(",")] for line in said.splitlines() if line.strip()]
-    gpus = [Gpu(name, int(total) << 20, int(used) << 20) for _, name, total, used in rows]
-    return (rows[0][0] if rows else None), gpus
+def sources_of(params: Params) -> set[str]:
+    """The data sets of the table that stage prepare reads."""
+    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+    found = {find(name).source for name in protocol.samples}
+    if real := {name for name in params.data.training if name not in params.data.own} - {LAB_TRAINING}:
+        # contamination is counted against all evaluation sets
+        found |= real | {name for name, source in load_sources().items() if source.use == "evaluation"}
+    return found
 
 
 def answers(address: str) -> bool:
@@ -222,13 +213,34 @@ def answers(address: str) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) > 1 or (arguments and arguments[0].startswith("-")):
-        raise InputError("usage: python -m stages.tools.preflight [profile.yaml]")
-    params = load(Path(*arguments) if arguments else Path("params.yaml"))
+    options = parse(arguments)
+    params = load(options.profile)
     found = checks(look(params), params)
-    print("\n".join(check.line() for check in found))
+    print("\n".join(check.line() for check in found), flush=True)
     if any(check.fix for check in found):
         sys.exit(1)
+    if options.step:
+        # torch and transformers take seconds that the checks do not need
+        from stages.tools.longest_step import longest_step
+
+        path = longest_step(params, options.method)
+        print(f'written to {path}: make estimate OPTIONS="--measured {path}" computes with it')
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stages.tools.preflight", description="What this machine lacks")
+    parser.add_argument("profile", nargs="?", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--step", action="store_true", help="then one step at the longest length")
+    parser.add_argument("--method", help="of the profile's, that takes the step")
+    parser.error = refuse  # type: ignore[method-assign]
+    options = parser.parse_args(arguments)
+    if options.method and not options.step:
+        raise InputError("--method: it takes the step, which is not asked for; give --step too")
+    return options
+
+
+def refuse(message: str) -> NoReturn:
+    raise InputError(f"usage: python -m stages.tools.preflight [profile.yaml] [--step [--method NAME]]: {message}")
 
 
 if __name__ == "__main__":

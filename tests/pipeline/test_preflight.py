@@ -5,7 +5,8 @@ import pytest
 from stages.profile.params import load
 from stages.tools.estimation.disk import disk
 from stages.tools.estimation.hours import parameters_of
-from stages.tools.preflight import GIB, Gpu, Machine, checks, hub, look_at_gpus, main, read_gpus
+from stages.tools.gpus import GIB, Gpu, look_at_gpus, read_gpus
+from stages.tools.preflight import Machine, checks, hub, main
 from tests.project import ROOT
 
 PARAMS = load(ROOT / "profiles/qwen2.5-math-7b-dapo.yaml")

@@ -176,7 +176,8 @@ COMMANDS = [
     (["report", "--compare", "smoke"], ["usage"]),
     (["methods", "grppo"], ["usage"]), (["methods", "a", "b"], ["usage"]),
     (["tools.estimate", "profiles/nothing.yaml"], ["profiles/nothing.yaml", "missing"]),
-    (["tools.preflight", "a", "b"], ["usage"]),
+    (["tools.preflight", "a", "b"], ["usage"]), (["tools.preflight", "--method", "grpo"], ["--method", "--step"]),
+    (["tools.rehearse", "a", "b"], ["usage"]), (["tools.rehearse", "profiles/nothing.yaml"], ["profiles/nothing.yaml"]),
 ]  # fmt: skip
 
 

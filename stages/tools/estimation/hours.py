@@ -36,17 +36,21 @@ class Work(NamedTuple):
 def work(method: Method, train: Train) -> Work:
     responses = train.steps * train.prompts_per_step * train.responses_per_prompt
     epochs = method.settings.epochs
-    ahead = epochs if batch_of(method) == "current_policy" else 0
     first = TrainingStep(1, train.steps, method.initial_state())
     return Work(
         updates=train.steps * epochs * (method.settings.updates_per_step or train.updates_per_step),
         sampled=responses * train.max_response_tokens,
         trained=epochs * responses * train.max_response_tokens,
-        passes=1 + (method.reference != "none") + ahead,
+        passes=1 + (method.reference != "none") + passes_in_update(method),
         sequences=responses * (train.max_prompt_tokens + train.max_response_tokens),
         epochs=epochs,
         resamples=method.rollout(first).resample_uniform_groups,
     )
+
+
+def passes_in_update(method: Method) -> int:
+    """Of a step: those without gradient over the mini-batches for what a method wants to know of them."""
+    return method.settings.epochs if batch_of(method) == "current_policy" else 0
 
 
 def gpu_hours(work: Work, assumed: Assumptions) -> float:
@@ -61,6 +65,11 @@ def gpu_hours(work: Work, assumed: Assumptions) -> float:
 def evaluation_hours(tokens: int, assumed: Assumptions) -> float:
     """Of N parameters: 2N operations a token."""
     return 2 * assumed.parameters * tokens / assumed.sampling_utilisation / (assumed.peak * 1e12) / 3600
+
+
+def sampling_as_measured(assumed: Assumptions, tokens: float) -> Assumptions:
+    """With the share of the peak that sampling so many tokens a second on one GPU reaches."""
+    return assumed._replace(sampling_utilisation=2 * assumed.parameters * tokens / (assumed.peak * 1e12))
 
 
 def training_hours(params: Params, assumed: Assumptions, measured: dict[str, float] | None = None) -> dict[str, float]:

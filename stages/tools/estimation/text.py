@@ -33,20 +33,31 @@ def table(params: Params, assumed: Assumptions | None, measured: dict[str, float
 
 
 def describe(
-    params: Params, assumed: Assumptions | None, rate: float | None = None, measured: dict[str, float] | None = None
+    params: Params,
+    assumed: Assumptions | None,
+    rate: float | None = None,
+    measured: dict[str, float] | None = None,
+    sampled: float | None = None,
 ) -> str:
-    """`rate`: dollars a GPU hour; `measured`: name under `methods` -> seconds a step."""
+    """`rate`: dollars a GPU hour; `measured`: name under `methods` -> seconds a step; `sampled`: tokens a second of one device, where
+    it is measured and `assumed` samples as fast.
+    """
     lines = [*_trained(params, assumed, measured), *_evaluated(params)]
-    if assumed is None:
-        return "\n".join([*lines, "disk: not known, for want of the model's size", _no_hours(params)])
-    lines.append(_disk(params, assumed))
+    disk_line = "disk: not known, for want of the model's size" if assumed is None else _disk(params, assumed)
+    lines.append(disk_line)
     if measured:
         wall = sum(measured[name] for name in params.methods) * params.train.steps * len(params.seeds) / 3600
         paces = ", ".join(f"{name} {seconds:.1f}" for name, seconds in measured.items())
         lines.append(f"measured, seconds a step: {paces}; all trainings one after the other: {wall:,.2f} hours")
-    if params.backend.platform == "cpu":
+    if sampled:
+        tokens, devices = sum(evaluation_tokens(params).values()), params.backend.devices
+        lines.append(
+            f"measured, {sampled:,.0f} tokens a second of one device in sampling: all evaluation, every sample as long as allowed: "
+            f"{tokens / sampled / devices / 3600:,.2f} hours"
+        )
+    if assumed is None or params.backend.platform == "cpu":
         return "\n".join([*lines, _no_hours(params)])
-    return "\n".join([*lines, *_hours(params, assumed, rate, measured)])
+    return "\n".join([*lines, *_hours(params, assumed, rate, measured, sampled)])
 
 
 def _trained(params: Params, assumed: Assumptions | None, measured: dict[str, float] | None) -> list[str]:
@@ -94,13 +105,24 @@ def _disk(params: Params, assumed: Assumptions) -> str:
     )
 
 
-def _hours(params: Params, assumed: Assumptions, rate: float | None, measured: dict[str, float] | None) -> list[str]:
+def _hours(
+    params: Params,
+    assumed: Assumptions,
+    rate: float | None,
+    measured: dict[str, float] | None,
+    sampled: float | None,
+) -> list[str]:
     tokens, devices = sum(evaluation_tokens(params).values()), params.backend.all_devices
     training = len(params.seeds) * sum(training_hours(params, assumed, measured).values())
     evaluation = evaluation_hours(tokens, assumed)
     hours = training + evaluation
     sampling_on = params.backend.devices  # one node samples
     days = (training / devices + evaluation / sampling_on) / 24
+    of_training = f"{assumed.training_utilisation:g} of it reached in training (--training-utilisation; assumed)"
+    of_sampling = f"{assumed.sampling_utilisation:g} of it reached in sampling (--sampling-utilisation; assumed)"
+    if sampled:
+        of_training = "not used: training is measured"
+        of_sampling = f"{assumed.sampling_utilisation:.3g} of it reached in sampling, as measured"
     lines = [
         f"GPU hours: {rounded(hours)} ({rounded(training)} of training, {rounded(evaluation)} of evaluation), that is {days:,.1f} days of "
         f"{devices} GPUs{'' if devices == sampling_on else f', of which {sampling_on} evaluate'}. An estimate, not a measurement:",
@@ -111,8 +133,8 @@ def _hours(params: Params, assumed: Assumptions, rate: float | None, measured: d
         "  passes without gradient: the old policy's, a reference's, and one a method takes over the mini-batch (docs/methods.md)",
         f"  N = {assumed.parameters:.3g} parameters (--parameters; the size in the model's name)",
         f"  peak = {assumed.peak:g} TFLOP/s (--peak; an A100's, dense bfloat16)",
-        f"  u_t = {assumed.training_utilisation:g} of it reached in training (--training-utilisation; assumed)",
-        f"  u_s = {assumed.sampling_utilisation:g} of it reached in sampling (--sampling-utilisation; assumed)",
+        f"  u_t = {of_training}",
+        f"  u_s = {of_sampling}",
     ]
     if rate is not None:
         lines.append(
