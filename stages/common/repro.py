@@ -80,8 +80,8 @@ def _asked_for() -> Namespace | None:
         from dvc.commands.repro import CmdRepro
 
         arguments = parse_args(command[program + 1 :])
-        # targets are relative to the folder that it was started in
-        here = Path(folder, arguments.cd).resolve() == Path(os.environ["DVC_ROOT"]).resolve()
+        # targets are relative to the folder that it was started in, or that it has gone to (--cd)
+        here = Path(folder).resolve() == Path(os.environ["DVC_ROOT"]).resolve()
         return arguments if here and issubclass(arguments.func, CmdRepro) else None
     return None
 
