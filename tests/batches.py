@@ -33,7 +33,9 @@ def random_update(
     step: int = 1,
 ) -> DifferentiableUpdate:
     """A ragged mini-batch of two groups with consistent log-probs and entropies, float64, `log_prob` differentiable."""
-    generator, of_engine = (torch.Generator().manual_seed(seed + offset) for offset in (0, 1_000_000))
+    generator, of_engine, of_teacher = (
+        torch.Generator().manual_seed(seed + offset) for offset in (0, 1_000_000, 2_000_000)
+    )
 
     def normal(*shape, generator=generator):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
@@ -56,6 +58,9 @@ def random_update(
         index=torch.arange(responses),
         training_step=TrainingStep(step, 10, state or {}, seed=17, entropy=entropy_of(old_logits)[mask].mean().item()),
         reference_log_prob=log_prob_of(old_logits + 0.2 * normal(responses, length, vocabulary), token_ids),
+        reference_entropy=entropy_of(old_logits + 0.2 * normal(responses, length, vocabulary, generator=of_teacher)),
+        temperature=1.0,
+        vocabulary=vocabulary,
         engine_log_prob=log_prob_of(
             old_logits + 0.3 * normal(responses, length, vocabulary, generator=of_engine), token_ids
         ),

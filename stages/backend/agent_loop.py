@@ -35,6 +35,7 @@ class SeededSingleTurnAgentLoop(SingleTurnAgentLoop):
 
     async def run(self, sampling_params: dict[str, Any], **kwargs) -> AgentLoopOutput:
         own = {
+            "temperature": kwargs["temperature"],  # of the step
             "seed": response_seed(kwargs["run_seed"], kwargs["uid"], kwargs["session_id"]),
             # no response is read before it is whole, nor its text here: spares vLLM a message and a string per token
             "output_kind": RequestOutputKind.FINAL_ONLY,

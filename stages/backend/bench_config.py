@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from stages.profile.sections.backend import EngineCorrection
 from stages.profile.sections.train import Reward
+from stages.rl.method import Reference
 
 SECTION = "bench"
 RUN_BEGINS = "bench: run begins:"  # the trainer prints it before a run's name; session.py looks for it
@@ -27,7 +28,7 @@ class BenchRun(Checked):
     method: str
     method_settings: dict[str, Any] = Field(description="complete")
     seed: int = Field(description="of all generators")
-    reference: bool = Field(description="whether log-probs of the reference policy are computed")
+    reference: Reference = Field(description="policy whose log-probs are computed beside the old policy's")
     kept_steps: list[int] = Field(description="of which the weights are kept, beside the last")
     work: Path = Field(strict=False, description="folder of the run's checkpoints and logs")
     settings: dict[str, Any] = Field(

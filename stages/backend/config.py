@@ -92,8 +92,8 @@ def session_settings(
                 },
                 "fsdp_config": fsdp | resting,
                 "ppo_micro_batch_size_per_gpu": train.micro_batch,
-                # makes verl load a reference policy; what is done with its log-probs is the method's own affair
-                "use_kl_loss": any(run.reference for run in own),
+                # makes verl load the initial model; what is done with its log-probs is the method's own affair
+                "use_kl_loss": any(run.reference.startswith("initial") for run in own),
             },
             "ref": {"log_prob_micro_batch_size_per_gpu": train.micro_batch, "fsdp_config": fsdp},
             "rollout": {
@@ -172,7 +172,7 @@ def _run(plan: TrainPlan, work: Path) -> BenchRun:
         method=plan.method,
         method_settings=plan.method_settings,
         seed=plan.seed,
-        reference=method.reference != "none",
+        reference=method.reference,
         kept_steps=plan.kept_steps,
         work=work,
         settings=settings,

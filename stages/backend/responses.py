@@ -6,6 +6,7 @@ from transfer_queue import KVBatchMeta
 from transformers import PreTrainedTokenizerBase
 
 from stages.rl.batch import Responses, TrainingStep
+from stages.rl.method import OF_THE_POLICY, Reference
 
 FIELDS = [
     "uid", "response_mask", "responses", "rm_scores", "old_log_probs", "rollout_log_probs", "entropy", "extra_info",
@@ -14,13 +15,14 @@ FIELDS = [
 
 
 def read_responses(
-    batch: KVBatchMeta, training_step: TrainingStep, tokenizer: PreTrainedTokenizerBase, reference: bool
+    batch: KVBatchMeta, training_step: TrainingStep, tokenizer: PreTrainedTokenizerBase, reference: Reference
 ) -> tuple[Responses, torch.Tensor]:
     """The step's responses as the old policy sees them, and verl's jagged mask of their tokens.
 
-    `reference`: the transfer queue holds the reference's log-probs too.
+    `reference` says what of it the transfer queue holds too. `temperature` and `vocabulary` are left to the caller.
     """
-    names = [*FIELDS, "ref_log_prob"] if reference else FIELDS
+    names = FIELDS if reference == "none" else [*FIELDS, "ref_log_prob"]
+    names = [*names, "ref_entropy"] if reference in OF_THE_POLICY else names
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
     uid, information, extra = (data.pop(name).tolist() for name in ("uid", "extra_info", "extra_fields"))
     response_mask = data["response_mask"]
@@ -38,6 +40,7 @@ def read_responses(
         index=index,
         training_step=training_step,
         reference_log_prob=padded.get("ref_log_prob", None),
+        reference_entropy=padded.get("ref_entropy", None),
         engine_log_prob=padded["rollout_log_probs"],
         prompt_id=tuple(item["id"] for item in information),
         answer=tuple(score["answer"] or None for score in scores),

@@ -21,12 +21,13 @@ from omegaconf import DictConfig, open_dict
 from tensordict import TensorDict
 from torchdata.stateful_dataloader import StatefulDataLoader
 from transfer_queue import KVBatchMeta
+from transformers import AutoConfig
 from verl.experimental.agent_loop import AgentLoopManager
 from verl.trainer.ppo.utils import Role, create_rl_dataset, create_rl_sampler
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
-from verl.workers.utils.padding import response_to_nested
+from verl.workers.utils.padding import response_from_nested, response_to_nested
 
 from stages.artifacts.model import check_model
 from stages.artifacts.steps import COLUMNS, OWN, line_of
@@ -37,12 +38,12 @@ from stages.backend.measure import TokenClasses, measure
 from stages.backend.mini_batches import shared_out
 from stages.backend.replay_buffer import WaveReplayBuffer
 from stages.backend.responses import read_responses
-from stages.backend.teacher import with_answer
+from stages.backend.teacher import told_more
 from stages.backend.worker import MethodWorker
 from stages.common.files import dump_line, output_folder, write_json
 from stages.methods import build
 from stages.rl.batch import State, TrainingStep
-from stages.rl.method import Method
+from stages.rl.method import OF_THE_POLICY, Method
 
 BRANCHING = {"branch_of", "branch_top_entropy"}
 # Fields of a response that a worker is sent for a pass of the model, and beside them for an update. Without a choice verl
@@ -64,6 +65,9 @@ class BenchTrainer(PPOTrainerSync):
             config.trainer.v1.trainer_mode = "sync"  # the rest of verl branches on this name
         super().__init__(config)
         self.bench = BenchConfig.of(config.actor_rollout_ref)
+        self.temperature = float(config.actor_rollout_ref.rollout.temperature)  # of the profile
+        model = AutoConfig.from_pretrained(config.actor_rollout_ref.model.path, trust_remote_code=False)
+        self.model_config = model.get_text_config()
 
     # -- the runs of a session -------------------------------------------------------------------------------------
 
@@ -98,7 +102,7 @@ class BenchTrainer(PPOTrainerSync):
         self.run, self.work = run, run.work
         os.environ.update(variables_of_run(run.work))
         self.config.merge_with(run.settings)
-        self.use_reference_policy = run.reference
+        self.use_reference_policy = run.reference != "none"
         self.method = build(run.method, run.method_settings)
         self.state = self.method.initial_state()
         self._numbered_step, self._numbered = -1, 0
@@ -164,13 +168,15 @@ class BenchTrainer(PPOTrainerSync):
     def prepare_step(self) -> dict[str, Any]:
         rollout = self.method.rollout(self._training_step())
         self.replay_buffer.resample, self.replay_buffer.dropped = rollout.resample_uniform_groups, 0
+        # verl reads it before every pass of the step; the engine is told with each batch of prompts
+        self.config.actor_rollout_ref.rollout.temperature = rollout.temperature or self.temperature
         return super().prepare_step()
 
     def _fetch_one_gen_batch(self) -> TensorDict:
         """Names each prompt by its step and place in it, so that the seeds made of the names survive a resume."""
         batch = super()._fetch_one_gen_batch()
         rollout = self.method.rollout(self._training_step())
-        tu.assign_non_tensor(batch, run_seed=self.run.seed)
+        tu.assign_non_tensor(batch, run_seed=self.run.seed, temperature=rollout.temperature or self.temperature)
         if rollout.branch_of:
             tu.assign_non_tensor(batch, agent_name="branching", **rollout.model_dump(include=BRANCHING))
         if self._numbered_step != self.global_steps:
@@ -215,9 +221,9 @@ class BenchTrainer(PPOTrainerSync):
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
         """The method's advantages in place of verl's estimator, from all of the step's responses at once."""
-        responses, response_mask = read_responses(
-            batch, self._training_step(), self.tokenizer, self.use_reference_policy
-        )
+        responses, response_mask = read_responses(batch, self._training_step(), self.tokenizer, self.method.reference)
+        temperature = self.config.actor_rollout_ref.rollout.temperature
+        responses = replace(responses, temperature=temperature, vocabulary=self.model_config.vocab_size)
         advantages = self.method.advantages(responses)
         fields = {
             "advantages": response_to_nested(advantages, response_mask),
@@ -238,11 +244,30 @@ class BenchTrainer(PPOTrainerSync):
 
     def _compute_ref_log_prob(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
         batch.fields = PASS
-        if self.method.reference == "initial_with_answer":
-            with with_answer(batch, self.tokenizer) as asked:
+        reference, rollout = self.method.reference, self.config.actor_rollout_ref.rollout
+        if reference == "initial":
+            return super()._compute_ref_log_prob(batch, metrics)
+        at_once = rollout.log_prob_max_token_len_per_gpu if rollout.log_prob_use_dynamic_bsz else None
+        room = self.model_config.max_position_embeddings
+        with told_more(batch, self.tokenizer, reference, room, at_once) as asked:
+            if reference in OF_THE_POLICY:
+                self._ask_policy(asked)
+            else:
                 super()._compute_ref_log_prob(asked, metrics)
-            return batch
-        return super()._compute_ref_log_prob(batch, metrics)
+        return batch
+
+    def _ask_policy(self, batch: KVBatchMeta) -> None:
+        """Writes what verl's `_compute_ref_log_prob` writes, and entropies beside it, of the policy before its update."""
+        temperature = self.config.actor_rollout_ref.rollout.temperature
+        batch.extra_info.update(calculate_entropy=True, compute_loss=False, temperature=temperature)
+        self.actor_rollout_wg.compute_log_prob(batch)
+        fields = ["log_probs", "entropy", "response_mask"]
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+        for name, of_pass in (("ref_log_prob", "log_probs"), ("ref_entropy", "entropy")):
+            data[name] = response_from_nested(data.pop(of_pass), data["response_mask"])
+        tq.kv_batch_put(
+            keys=batch.keys, partition_id=batch.partition_id, fields=data.select("ref_log_prob", "ref_entropy")
+        )
 
     def _training_step(self) -> TrainingStep:
         return TrainingStep(self.global_steps, self.total_training_steps, self.state, self.run.seed)

@@ -26,6 +26,7 @@ METHODS = {
     "dapo": "Dapo",
     "cure": "Cure",
     "unlikeliness": "Unlikeliness",
+    "e3_temperature": "E3Temperature",
     "random_reward": "RandomReward",
     # advantage
     "dr_grpo": "DrGrpo",
@@ -48,6 +49,7 @@ METHODS = {
     "max_rl": "MaxRl",
     "passk_adv": "PasskAdv",
     "asym_grpo": "AsymGrpo",
+    "antisd": "Antisd",
     # mask
     "psr": "Psr",
     "nsr": "Nsr",
@@ -80,11 +82,13 @@ METHODS = {
     "era": "Era",
     "dppo": "Dppo",
     "vespo": "Vespo",
+    "sdpo": "Sdpo",
     # token weight
     "rand_pos_clip": "RandPosClip",
     "intervention": "Intervention",
     "opefo": "Opefo",
     "rlrt": "Rlrt",
+    "rlsd": "Rlsd",
     "stare": "Stare",
     "repo_r": "RepoR",
     "luspo": "Luspo",
@@ -130,11 +134,6 @@ NOT_IMPLEMENTED = {
         "no rule available for when the reference is reset, which is what sets it apart from its second version "
         "(prorl)",
     ),
-    "e3_temperature": (
-        "2505.18573",
-        "its sampling temperature changes from step to step, in the engine and in the passes of the trainer; the "
-        "backend has one temperature a run",
-    ),
     "rep_exp": (
         "2510.11686",
         "its bonus is computed of the hidden states of a frozen model, which the backend does not hand to methods",
@@ -149,10 +148,16 @@ NOT_IMPLEMENTED = {
         "no constants available: the upper clip width rises below the initial entropy and falls above it; by how much "
         "could not be read",
     ),
-    "sdpo": (
-        "2601.20802",
-        "self-distillation: its teacher is the policy of the step, given feedback in its prompt; the backend's teacher "
-        "is the initial policy (the same holds for rlsd 2604.03128, antisd 2605.11609 and dasd 2605.22263)",
+    "dasd": (
+        "2605.22263",
+        "no complete formula available: a token's advantage gets β·tanh((τ − H)/σ)·sigmoid(|d| − 1)·d, with τ the 20 % "
+        "quantile of the response's entropies and σ their mean absolute deviation; neither β nor how the teacher's "
+        "log-ratio is normalised into d could be read",
+    ),
+    "sd_zero": (
+        "2604.12002",
+        "its teacher is the policy after a first phase of supervised training on revised responses, which the backend does "
+        "not have; of its second phase, KL to that teacher, the sampled tokens alone would be left",
     ),
     "clip_low_high": (
         "2509.26114",

@@ -40,7 +40,7 @@ def _whole(params: Params, place: str, name: str, probe: Probe) -> dict[str, Any
     state = TrainingStep(1, train.steps, method.initial_state())
     if method.rollout(state) != Rollout():
         raise InputError(f"{place}: {known} changes how responses are sampled, and a probe samples plainly; remove it")
-    if method.reference == "initial_with_answer":
+    if method.reference not in ("none", "initial"):
         raise InputError(f"{place}: {known} needs a reference that is told the answer, which no probe has; remove it")
     for optimiser, own in probe.optimisers.items():
         if own.kind == "sgd" and own.epsilon is not None:

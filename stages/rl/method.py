@@ -41,7 +41,8 @@ from stages.rl.settings import BatchStatistics, BatchStatisticsSettings, Rollout
 from stages.rl.settings import Settings as AnySettings
 from stages.rl.sources import Sources
 
-Reference = Literal["none", "initial", "initial_with_answer"]
+Reference = Literal["none", "initial", "initial_with_answer", "policy_with_answer", "policy_with_solution"]
+OF_THE_POLICY: tuple[Reference, ...] = ("policy_with_answer", "policy_with_solution")  # without a second model
 
 # Hook -> what changes it: attributes of the method that are overridden, settings that have another default.
 HOOKS: dict[str, tuple[str, ...]] = {
@@ -131,7 +132,16 @@ class Method:
 
     @property
     def reference(self) -> Reference:
-        """The frozen policy behind `reference_log_prob`: the initial model, or it with the answer in its prompt."""
+        """The policy behind `reference_log_prob`, which stays as it is for the whole step.
+
+        initial               the model that training started from
+        initial_with_answer   it, with the answer in its prompt
+        policy_with_answer    the old policy, with the answer in its prompt
+        policy_with_solution  the old policy, with the first other right response of the group in its prompt; with the
+                              answer where there is none, or the model has no room for it
+
+        The last two need no second model, and give `Responses.reference_entropy` as well.
+        """
         return "none"
 
     def logit_terms(self, logits: Tensor) -> dict[str, Tensor]:

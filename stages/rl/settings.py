@@ -30,6 +30,7 @@ class Rollout(BaseModel):
     resample_uniform_groups: bool = Field(
         False, description="replace groups whose responses all have the same reward by fresh prompts"
     )
+    temperature: float | None = Field(None, gt=0, description="of the step; none: the profile's")
     branch_of: int = Field(
         0,
         ge=0,

@@ -90,7 +90,7 @@ def test_a_session_holds_what_any_of_its_runs_needs():
         for method, seed in (("grpo", 1), ("kl_penalty", 2), ("dapo", 3))
     ]
     config, bench = run_config(*plans)
-    assert [run.reference for run in bench.runs] == [False, True, False] and need_reference_policy(config)
+    assert [run.reference for run in bench.runs] == ["none", "initial", "none"] and need_reference_policy(config)
     for run, plan in zip(bench.runs, plans, strict=True):
         config.merge_with(run.settings)  # a setting that verl does not know would be refused
         assert {config.data.seed, config.actor_rollout_ref.actor.data_loader_seed, run.seed} == {plan.seed}

@@ -21,14 +21,14 @@ from tests.project import ROOT, copy_project, descendants_left, run
 pytestmark = pytest.mark.slow
 # branches and dynamic sampling; two epochs and a reference; per-prompt history; a mask by quantile; choice of tokens;
 # a teacher; logits and a controller; the step's entropy; another aggregation; another update schedule; the engine's
-# log-probs
+# log-probs; a temperature by step; a teacher's entropy
 COVERING = [
     *("cure", "unlikeliness", "dcpo", "forking_tokens", "clip_cov", "rlrt", "aent", "ada_ent_reg", "dr_grpo", "opo"),
-    "dppo",
+    *("dppo", "e3_temperature", "antisd"),
 ]
 OF_MICRO_BATCHES = ["forking_tokens=code", "entropic=code"]  # the second accumulates from one to the next
 # in another order, and after another seed: (run, training seed)
-AGAIN = [("opo", 2), ("aent", 1), ("rlrt", 1), ("cure", 1)]
+AGAIN = [("opo", 2), ("aent", 1), ("rlrt", 1), ("cure", 1), ("e3_temperature", 1)]
 RUNS = [*((name, 1) for name in (*COVERING, *OF_MICRO_BATCHES, "steer")), *AGAIN]
 # A quarter of a smoke run's step; two mini-batches of two micro-batches each.
 SMALL = {"prompts_per_step": 4, "updates_per_step": 2, "micro_batch": 8}
@@ -114,6 +114,8 @@ def test_what_only_some_methods_log(swept):
     # what a branch took over is no part of its trained tokens
     assert first("cure")["response_length"] < 0.9 * first("opo")["response_length"]
     assert last("rlrt")["method_token_weight"] != 1.0
+    assert last("e3_temperature")["method_temperature"] != step("e3_temperature", 1)["method_temperature"] == 1.0
+    assert last("antisd")["method_warm_entropy"] > 0
     assert 0.5 <= last("steer")["method_token_weight"] < 1  # its maximum is that of two micro-batches
 
 

@@ -81,7 +81,7 @@ def test_a_combination_is_named_like_any_method():
 def test_two_references_do_not_combine():
     with pytest.raises(InputError, match="unlikeliness and rlrt both ask for a reference"):
         combination(class_of("unlikeliness"), class_of("rlrt"))
-    assert combined("rlrt", "rloo").reference == combined("rloo", "rlrt").reference == "initial_with_answer"
+    assert combined("rlrt", "rloo").reference == combined("rloo", "rlrt").reference == "policy_with_solution"
 
 
 class Wide(rl.Method):

@@ -41,6 +41,7 @@ GRPO_AT = {  # name -> settings that reduce it to GRPO, GRPO's settings that go 
     "aent": ({"entropy_low": 0.1, "entropy_high": 0.3, "coefficient": 0.0}, {}, {"coefficient": 0.0}),
     "nsr_rescue": ({"noise": 0.0}, {}, {}),
     "rlrt": ({"mixing": 0.0}, {}, {}),
+    "rlsd": ({"mixing": 0.0, "clip_ratio_high": 0.2}, {}, {}),
 }
 
 
