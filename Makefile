@@ -6,6 +6,7 @@
 # make test      set-up, then all tests, two at a time
 # make test-fast set-up, then the tests that neither start Ray or vLLM nor read the mirror of the data sets
 # make check     ruff and mypy, as .ci/run asks them
+# make docs      the documentation site, from README.md and docs/ into work/site; a link that leads nowhere is an error
 # make estimate  what the profile in params.yaml (or PROFILE=profiles/<name>.yaml) asks for: runs, tokens, disk, GPU hours,
 #                and which published numbers it can get a verdict on; OPTIONS="--dollars-per-gpu-hour 2.5 --budget 500"
 # make preflight what this machine lacks for the profile in params.yaml; OPTIONS=--step then takes one step at the longest length,
@@ -28,7 +29,7 @@ COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-p
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS)) \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --index-strategy unsafe-best-match)
 
-.PHONY: help profile repro status test test-fast check estimate preflight rehearse sweep setup setup-cpu locks
+.PHONY: help profile repro status test test-fast check docs estimate preflight rehearse sweep setup setup-cpu locks
 
 help:
 	@sed -n '/^# make /,/^[^#]/{/^#/s/^# //p}' Makefile
@@ -53,6 +54,10 @@ check: setup-cpu
 	.venv/train/bin/ruff check
 	.venv/train/bin/ruff format --check
 	.venv/train/bin/mypy
+
+docs:
+	@locks/build.sh docs
+	.venv/docs/bin/mkdocs build --strict
 
 estimate: setup
 	@$(OURS)/python -m stages.tools.estimate $(PROFILE) $(OPTIONS)
@@ -85,3 +90,4 @@ locks:
 	cd locks && ../$(COMPILE) gpu.in --output-file gpu.lock >/dev/null
 	cd locks && ../$(COMPILE) eval.in --output-file eval.lock >/dev/null
 	cd locks && ../$(COMPILE) --no-deps rehearsal.in --output-file rehearsal.lock >/dev/null
+	cd locks && ../$(COMPILE) docs.in --output-file docs.lock >/dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds one locked environment: locks/build.sh <train|gpu|eval>, from the lock of that name, in a folder of its own.
+# Builds one locked environment: locks/build.sh <train|gpu|eval|docs>, from the lock of that name, in a folder of its own.
 # Does nothing when the environment was built from the same lock and packages.
 set -euo pipefail
 name=$1 lock=locks/$1.lock folder=.venv/$1

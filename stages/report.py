@@ -7,7 +7,8 @@
 Reads the plan, the declared runs and the published numbers; writes `results/<profile>/report/`: `index.html` (one file
 that works offline), `samples/` (side files that the page loads on demand), `report.md`, `tables/` (CSV and LaTeX),
 `figures/` (SVG), `metrics.json` and `plots/` (for `dvc metrics` and `dvc plots`). Same inputs, same bytes. Run folders
-that no declared run owns are named in the report, never read. Hours go to `results/<profile>/hours.*`, untracked.
+that no declared run owns are named in the report, never read. Hours, commit and machine go to `results/<profile>/hours.*`
+and `origin.*`, untracked.
 """
 
 from pathlib import Path
@@ -29,7 +30,9 @@ from stages.reporting.render.page import render_page
 from stages.reporting.sections.blocks import Table
 from stages.reporting.sections.content import all_sections, summary
 from stages.reporting.side_files.hours import hours, write_hours
+from stages.reporting.side_files.origin import origin, write_origin
 from stages.reporting.side_files.samples import write_samples
+from stages.reporting.tables.answer import answer, with_verdicts
 from stages.reporting.tables.checkpoints import chosen_checkpoints
 from stages.reporting.tables.claims import judged, measured, read_all
 from stages.reporting.tables.comparison import compare_with_published, published_tables
@@ -56,8 +59,9 @@ def build_report(root: Path, profile: str, data: Path = DATA, partial: bool = Fa
     tables = measure(results)
     claims = read_all(results, data)
     if claims:
-        tables["claims"] = judged(claims, measured(results, tables["scores_by_run"]))
+        tables["claims"] = judged(claims, measured(results))
     compared = compare_with_published(results, tables["scores_by_run"], data)
+    tables["answer"] = with_verdicts(tables["answer"], compared)
     drawable = drawn_data(results, tables, compared)
     figures = draw(results, tables, drawable)
     title, lead, sections = (
@@ -84,6 +88,7 @@ def build_report(root: Path, profile: str, data: Path = DATA, partial: bool = Fa
             if isinstance(block, Table):
                 write_text(folder / "tables" / f"{block.name}.tex", render_latex(block))
     write_hours(hours(results, root / profile), root / profile)
+    write_origin(origin(), root / profile)
 
 
 def check_report(folder: Path, results: Results) -> None:
@@ -104,14 +109,16 @@ def check_report(folder: Path, results: Results) -> None:
 def measure(results: Results) -> dict[str, pd.DataFrame]:
     """Name of `tables/<name>.csv` -> table; the functions that make them say what their columns are."""
     runs, counts = by_run(results), sample_counts(results)
+    average, gain = averages(runs), gains(results)
     return {
+        "answer": answer(results, average, gain),
         "steps": results.steps,
         "samples": counts,
         "scores_by_run": runs,
         "scores_by_method": by_method(runs),
         "scores_by_level": by_level(results),
-        "averages": averages(runs),
-        "gains": gains(results),
+        "averages": average,
+        "gains": gain,
         "controls": against_controls(results),
         "resolution": resolution(runs),
         "checkpoints": chosen_checkpoints(results),

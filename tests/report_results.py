@@ -75,7 +75,7 @@ def write_results(
 ) -> Path:
     """Writes `results/<profile>` and returns it. `benchmarks` are name -> problems; those in `absent` were not run.
 
-    `texts` limits how many samples a file have their text; `protocol` is the effective one (if none is given, the
+    `texts` limits how many samples a file holds, the first ones and the last; `protocol` is the effective one (if none is given, the
     bench's with `k` samples a problem); `share` gives the share of right samples of a run and benchmark; `settings` are
     more of the plan's.
     """
@@ -254,7 +254,7 @@ def write_samples(path: Path, benchmark: str, problems: int, k: int, limit: int 
         for i in range(problems)
         for repeat in range(k)
     ]
-    write_jsonl(path, rows[:limit])
+    write_jsonl(path, rows if limit is None or limit >= len(rows) else [*rows[: limit - 1], rows[-1]])
 
 
 def text_of(report: Path) -> str:

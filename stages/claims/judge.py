@@ -16,7 +16,8 @@ FEWEST_SEEDS = 3
 
 class Finding(NamedTuple):
     """What became of a test. `mean`, `low` and `high` are NaN where there are fewer than two seeds, or for `same_as`, where
-    `mean` is the share of seeds that agree. `reason` says why there is no outcome.
+    `mean` is the share of seeds that agree. `reason` says why there is no outcome; `values` are the numbers of the seeds that
+    the outcome rests on.
     """
 
     outcome: Outcome
@@ -25,6 +26,7 @@ class Finding(NamedTuple):
     low: float
     high: float
     reason: str = ""
+    values: tuple[float, ...] = ()
 
 
 NOTHING = (float("nan"), float("nan"), float("nan"))
@@ -42,7 +44,9 @@ def judge(test: Test, measured: Measured) -> Finding:
         mean = float(np.mean(found)) if found else float("nan")
         return Finding("inconclusive", len(found), mean, float("nan"), float("nan"), reason)
     interval = seed_interval(found, LEVEL)
-    return Finding(_outcome(test, found), len(found), float(np.mean(found)), interval.low, interval.high)
+    return Finding(
+        _outcome(test, found), len(found), float(np.mean(found)), interval.low, interval.high, values=tuple(found)
+    )
 
 
 def _of_identity(same: dict[int, bool]) -> Finding:

@@ -1,5 +1,6 @@
 """The reference of all settings, read from their schemas: `python -m stages.profile [--write]`; --write: docs/settings.md."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
@@ -25,6 +26,7 @@ from stages.rl.settings import Settings
 
 DOCUMENT = Path("docs/settings.md")
 PROFILE = Path("profiles/qwen2.5-math-7b-dapo.yaml")  # whose batch is drawn
+PLACEHOLDER = re.compile(r"<(\w+)>(?=[^`\n]*(?:`[^`\n]*`[^`\n]*)*$)", re.MULTILINE)  # not in code
 HEAD = """# The settings
 
 Written by `python -m stages.profile --write` from the schemas (`stages/profile/sections/`), which refuse what is not in
@@ -48,7 +50,8 @@ def document() -> str:
             read = f"\nRead by: {', '.join(_stage(plan) for plan in READERS[name])}.\n" if name in READERS else ""
             parts += [f"## {title}\n{read}\n{_table(_leaves(schema))}", *_below(schema, title)]
     own = "## method_settings.<name>\n\nOf every method; [methods.md](methods.md) has what each adds, and gives another default.\n\n"
-    return "\n".join([*parts, own + _table(_leaves(Settings)), batch()])
+    # Markdown takes <name> for an element of a page, and shows nothing of it
+    return PLACEHOLDER.sub(r"&lt;\1&gt;", "\n".join([*parts, own + _table(_leaves(Settings)), batch()]))
 
 
 def batch() -> str:

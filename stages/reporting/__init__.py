@@ -1,6 +1,6 @@
 """The parts of the report, in the order in which results go through them. Each uses those before it, and no other.
 
-inputs      the declared runs' files -> checked results
+inputs      the declared runs' files -> checked results (whole: files of JSON, before their fields are read)
 tables      results -> tables of numbers
               estimates   a score with its 95 % interval
               scores      by run, by method, by difficulty
@@ -12,6 +12,7 @@ tables      results -> tables of numbers
               steps       what of training is computed from its log
               prices      entropy, diversity, truncation, length
               comparison  our scores handed to `stages.verdicts`
+              answer      what became of each model
               settings    all that a run depends on
               metrics     what DVC compares between commits
 palette     colours, which figures and page share
@@ -21,10 +22,11 @@ figures     tables -> figures
               specification  a figure for the page and for papers
               progress, evaluation      figures of training, and of scores
               drawn_data, draw          what figures draw, as tables; all figures by name
-side_files  samples and hours, which the page loads on demand
+side_files  samples, hours and origin, which the page loads on demand
 sections    results and tables -> what the report says
               blocks, numbers           what a section is made of; how numbers are printed
-              fixed_models              models that were not trained here, which come first
+              answer                    the first section: the answer, and what may not be concluded
+              fixed_models              models that were not trained here, which come before those that were
               trust, notices, provenance, training, schedules, benefits, controls, checkpoints, verdicts, price
               verdict_table, resolution verdicts as a table; what the seeds can resolve, in words
               content                   all sections in reading order, and the summary

@@ -11,13 +11,12 @@ needs no training. A rerun is `cp profiles/lab.yaml params.yaml && make repro`.
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 import yaml
 
-from stages.artifacts.grades import NotRun, Score, of_samples, read_scores
+from stages.artifacts.grades import read_scores
 from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import read_steps
 from stages.claims.quantities import Measured
@@ -32,10 +31,9 @@ from stages.reporting.render.markdown import render_markdown
 from stages.reporting.sections.blocks import Section, Text
 from stages.reporting.sections.claims import claims_section
 from stages.reporting.sections.numbers import count_of
-from stages.reporting.tables.claims import judged
+from stages.reporting.tables.claims import SCORES, judged, scores_of
 
 PROFILE, KEPT, CLAIMS, DOCUMENT = "lab", Path("data/lab"), Path("data/claims"), Path("docs/lab.md")
-SCORES = ["run", "method", "seed", "benchmark", "metric", "k", "value"]
 FIGURE = Path("docs/figures/claims.svg")
 
 
@@ -77,15 +75,6 @@ def collect(results: Path, kept: Path) -> None:
         write_text(folder / "steps.csv", table.steps.to_csv(index=False, lineterminator="\n"))
         write_text(folder / "scores.csv", table.scores.to_csv(index=False, lineterminator="\n"))
         write_json(folder / "origin.json", origin)
-
-
-def scores_of(score: Score | NotRun) -> list[dict[str, Any]]:
-    """A row a number of one run on one benchmark: metric, k (None but for avg and pass), value."""
-    if isinstance(score, NotRun):
-        return []
-    found = [{"metric": "avg", "k": score.k, "value": score.avg_at_k}]
-    found += [{"metric": "pass", "k": int(k), "value": value} for k, value in score.pass_at_k.items()]
-    return found + [{"metric": name, "k": None, "value": value} for name, value in of_samples(score).items()]
 
 
 def read(kept: Path) -> tuple[Measured, dict[str, object]]:

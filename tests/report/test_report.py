@@ -3,7 +3,9 @@
 import csv
 import json
 import math
+import platform
 import re
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,6 +22,7 @@ from stages.protocols.differences import Difference
 from stages.report import build_report, measure
 from stages.reporting.figures.models import CROWD
 from stages.reporting.inputs.results import load
+from stages.reporting.side_files.origin import origin
 from tests.report_results import REASON, entry, right, text_of, write_results
 
 K, PROBLEMS = 4, 6
@@ -150,7 +153,8 @@ def test_report_says_what_ran(tmp_path):
     assert f"| base | one model | {100 * average:.1f} [{low:.1f}, {high:.1f}]" in text
     assert f"`lab_code` was not run: {REASON}" in text
     assert "Training variance unknown" in text and "vLLM 0.28.0 for CPU; the GPU lock pins vLLM 0.24.0" in text
-    assert "| par | 0.2 | 0.125 |" in text and "| grpo | 0.2 | · |" in text and "| verl | 0.9.1 | 0.9.1 | · |" in text
+    assert "| unless said otherwise | clip_ratio_high 0.2 |" in text and "| grpo | · |" in text
+    assert "| par | threshold 0.125 |" in text and "| verl | 0.9.1 | 0.9.1 | · |" in text
     assert "| top_p | 1 |" in text and "| prompt | plain | boxed | yes |" in text and "| 1 | 1001 | 300 | 4 |" in text
     assert "The profile overrides protocol `bench` in `prompt`." in text
     assert "Protocol `bench` does not state `top_k`: whether ours differs there cannot be told." in text
@@ -256,6 +260,27 @@ def test_hours_stand_beside_the_report(tmp_path):
     row = next(row for row in rows_of(folder / "hours.csv") if row["run"] == "par-1")
     assert (float(row["step"]), float(row["sampling"]), row["devices"]) == (3.0, 1.5, "8")
     assert "results/smoke/hours.csv" in text_of(folder / "report")
+
+
+def test_commit_machine_and_gpus_stand_beside_the_report(tmp_path, monkeypatch):
+    folder = write_results(tmp_path)
+    report(tmp_path)
+    found = read_json(folder / "origin.json")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    assert found["commit"].split(",")[0] == head and platform.node() in found["machine"] and int(found["cores"]) > 0
+    assert "results/smoke/origin.json" in text_of(folder / "report")
+    tracked = "".join(path.read_text(encoding="utf-8") for path in (folder / "report").rglob("*") if path.is_file())
+    assert head not in tracked and found["machine"] not in tracked
+    driver = tmp_path / "bin" / "nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text("#!/bin/sh\nprintf 'NVIDIA H100, 81559 MiB, 580.1\\nNVIDIA H100, 81559 MiB, 580.1\\n'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{driver.parent}:/usr/bin:/bin")
+    monkeypatch.chdir(tmp_path)
+    assert origin()["gpus"] == "2 × NVIDIA H100, 81559 MiB, 580.1"
+    assert origin()["commit"] == "unknown, as this is no git repository"
+    driver.write_text("#!/bin/sh\nexit 9\n")
+    assert origin()["gpus"] == "none"
 
 
 def test_profile_without_a_published_setting_is_not_compared(plain):

@@ -82,7 +82,7 @@ def test_true_gap_0_is_reproduced(tmp_path, truth):
     assert len(base) == 7 and {row["kind"] for row in base} <= {EQUIVALENT, INCONCLUSIVE}
     for written in (text, page):
         assert "If every published number were true" in written and "margin ±3" in written
-        assert written.index("the models that were not trained here") < written.index("What ran, and can it be trusted")
+        assert written.index("the models that were not trained here") < written.index("Does entropy collapse")
     assert "that could be judged none is off beyond chance" in text
 
 

@@ -166,6 +166,25 @@ def test_hours_are_shown_on_demand(tab, page):
     assert tab.complaints() == []
 
 
+def test_where_a_copy_was_made_is_shown_on_demand(tab, page):
+    tab.open(page, 1400, 1000)
+    tab.evaluate("document.querySelector('#origin button').click()")
+    tab.wait("document.querySelectorAll('#origin tbody tr').length === 6")
+    first = tab.evaluate("document.querySelector('#origin tbody tr').textContent")
+    assert first == f"commit{read_json(page.parents[1] / 'origin.json')['commit']}"
+    assert tab.complaints() == []
+
+
+def test_the_answer_is_on_the_first_screen(tab, page):
+    """Its table and its picture begin there, and no table of the page's first two sections runs out of the width."""
+    tab.open(page, 1400, 1000)
+    for what in ("#table-answer", "[data-figure=answer] svg"):
+        assert tab.evaluate(f"document.querySelector('{what}').getBoundingClientRect().top") < 700
+    for table in ("answer", "method_settings"):
+        place = f"document.getElementById('table-{table}').parentElement"
+        assert tab.evaluate(f"{place}.scrollWidth <= {place}.clientWidth"), table
+
+
 def test_page_prints_in_light_colours(tab, page):
     tab.open(page, 1400, 1000, dark=True)
     tab.send("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])

@@ -109,24 +109,38 @@
   }
 })();
 
-// Hours: clocks are in no tracked file, so they are read from beside the report when asked for.
+// Clocks, commit and machine are in no tracked file, so they are read from beside the report when asked for.
 (() => {
-  const place = document.getElementById("hours");
-  if (!place) return;
   const { element } = bench;
-  const button = element("button", { type: "button" }, "Show the hours of this copy");
-  place.append(button);
-  button.addEventListener("click", async () => {
-    try {
-      const { columns, rows } = await bench.load("../hours.js", "hours");
-      const cell = (value, i) => (i < 2 ? value : i < 4 ? String(value) : value.toFixed(3));
-      const table = element("table", {},
-        element("thead", {}, element("tr", {}, ...columns.map((name, i) => element("th", { scope: "col", className: i < 2 ? "word" : "" }, name)))),
-        element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, i) => element("td", { className: i < 2 ? "word" : "" }, cell(value, i)))))));
-      button.replaceWith(element("div", { className: "scroll" }, table));
-      bench.prepareTable(table);
-    } catch {
-      button.replaceWith(element("p", {}, "There are no clocks beside this copy of the report: ../hours.js is written where the trainings ran."));
-    }
-  });
+
+  /** A button that puts in its place the table that `made` makes of a side file, or says that the file is not there. */
+  function onDemand(name, label, made, missing) {
+    const place = document.getElementById(name);
+    if (!place) return;
+    const button = element("button", { type: "button" }, label);
+    place.append(button);
+    button.addEventListener("click", async () => {
+      try {
+        const table = made(await bench.load(`../${name}.js`, name));
+        button.replaceWith(element("div", { className: "scroll" }, table));
+        bench.prepareTable(table);
+      } catch {
+        button.replaceWith(element("p", {}, missing));
+      }
+    });
+  }
+
+  function filled(columns, rows, words, cell) {
+    const look = (i) => (i < words ? "word" : "");
+    return element("table", {},
+      element("thead", {}, element("tr", {}, ...columns.map((name, i) => element("th", { scope: "col", className: look(i) }, name)))),
+      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, i) => element("td", { className: look(i) }, cell(value, i)))))));
+  }
+
+  onDemand("hours", "Show the hours of this copy",
+    ({ columns, rows }) => filled(columns, rows, 2, (value, i) => (i < 2 ? value : i < 4 ? String(value) : value.toFixed(3))),
+    "There are no clocks beside this copy of the report: ../hours.js is written where the trainings ran.");
+  onDemand("origin", "Show where this copy was made",
+    (found) => filled(["what", "made by"], Object.entries(found), 2, (value) => value),
+    "Nothing beside this copy of the report says where it was made: ../origin.js is written with it.");
 })();

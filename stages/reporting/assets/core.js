@@ -4,7 +4,7 @@ const bench = {
   page: JSON.parse(document.getElementById("data").textContent),
   received: new Map(),
 
-  /** Called by side files: samples/<benchmark>.js, samples/<benchmark>/<run>.js, ../hours.js. */
+  /** Called by side files: samples/<benchmark>.js, samples/<benchmark>/<run>.js, ../hours.js, ../origin.js. */
   receive(kind, content) {
     const key = [kind, content.benchmark, content.run].filter(Boolean).join("/");
     this.received.set(key, content);

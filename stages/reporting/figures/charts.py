@@ -84,12 +84,21 @@ def row_panel(
 
 
 def point_panel(
-    data: str, models: Lines, x: str, y: str, x_title: str, title: str, *, interval: bool = False
+    data: str,
+    models: Lines,
+    x: str,
+    y: str,
+    x_title: str,
+    title: str,
+    *,
+    interval: bool = False,
+    origin: bool = False,
+    height: int = HEIGHT,
 ) -> alt.LayerChart:
     """A point a model, its columns `x` and `y` against each other; the models in colour are named beside their points.
 
     Both axes start at zero, so that a small difference looks small. With `interval` a line from `low` to `high` through
-    each point.
+    each point, with `origin` a rule at zero across.
     """
     across = alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
     up = alt.Y(f"{y}:Q", title=None, scale=alt.Scale(zero=True))
@@ -97,7 +106,11 @@ def point_panel(
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(tooltip=["method:N", f"{x}:Q", f"{y}:Q"])
     names = base.transform_filter(IN_COLOUR).mark_text(align="left", dx=7, dy=-6, fontSize=11)
     spans = [base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=None), y2="high:Q")] if interval else []
-    return alt.LayerChart(layer=[*spans, dots, names.encode(text="method:N")]).properties(title=title, height=HEIGHT)
+    layers = [*spans, dots, names.encode(text="method:N")]
+    if origin:
+        zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=variable("muted"), strokeDash=[4, 3])
+        layers.insert(0, zero.encode(y=alt.Y("zero:Q", title=None)))
+    return alt.LayerChart(layer=layers).properties(title=title, height=height)
 
 
 def _chart(data: str, only: Mapping[str, str], *known: str) -> alt.Chart:

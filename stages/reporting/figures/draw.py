@@ -3,6 +3,7 @@
 import pandas as pd
 
 from stages.reporting.figures.evaluation import (
+    answer_figure,
     claim_figure,
     gain_figure,
     pass_figure,
@@ -27,6 +28,7 @@ def draw(results: Results, tables: dict[str, pd.DataFrame], drawn_data: dict[str
         "pass_at_k": pass_figure(scores, models),
         "gains": gain_figure(tables["gains"], results.plan.benchmarks, models),
         "reliability": reliability_figure(tables["reliability"], models),
+        "answer": answer_figure(tables["answer"], models),
         "entropy_against": price_figure(tables["prices"], models),
         "claims": claim_figure(drawn_data["claims"]) if "claims" in drawn_data else None,
         "verdicts": verdict_figure(drawn_data["verdicts"]) if "verdicts" in drawn_data else None,

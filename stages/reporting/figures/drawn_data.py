@@ -8,6 +8,7 @@ import pandas as pd
 from stages.artifacts.steps import OWN
 from stages.reporting.figures.progress import PROGRESS
 from stages.reporting.inputs.results import Results
+from stages.reporting.tables.answer import picture_of
 from stages.reporting.tables.claims import compares_entropies
 from stages.reporting.tables.comparison import Comparison
 from stages.reporting.tables.gains import REFERENCE
@@ -29,6 +30,12 @@ def drawn_data(
             **{name: 100 * prices[name] for name in ("score", "low", "high")}
         ),
     }
+    if (shown := picture_of(answer := tables["answer"])) is not None:
+        column = "gain" if shown == "gain" else "score"
+        of = {"value": column, "low": f"{column}_low", "high": f"{column}_high"}
+        found["answer"] = answer[["method"]].assign(
+            kept=100 * answer["kept"], **{name: 100 * answer[own] for name, own in of.items()}
+        )
     if len(tables["reliability"]):
         bins = tables["reliability"]
         found["reliability"] = bins.assign(lowest_right=bins["right"], highest_right=bins["right"])

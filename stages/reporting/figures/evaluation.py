@@ -9,10 +9,27 @@ from stages.reporting.figures.charts import line_panel, point_panel, row_panel
 from stages.reporting.figures.models import Line, Lines
 from stages.reporting.figures.specification import Figure
 from stages.reporting.palette import variable
+from stages.reporting.tables.answer import picture_of
 from stages.reporting.tables.gains import AVERAGE
 
 OUTCOMES = {"supported": variable("series-2"), "contradicted": variable("series-1")}  # others grey
 VERDICTS = {"equivalent": variable("series-2"), "not reproduced": variable("series-1")}  # others grey
+
+
+def answer_figure(found: pd.DataFrame, models: Lines) -> Figure | None:
+    """Gain, or without GRPO score, against the entropy kept; scores where nothing was trained. `found`: the table `answer`."""
+    shown = picture_of(found)
+    if shown is None:
+        return None
+    title = "gain over GRPO, points of avg@k" if shown == "gain" else "avg@k, %"
+    if shown == "score alone":
+        order = list(found.loc[found["score"].notna(), "method"])
+        return Figure([row_panel("answer", models, title, "% right", order=order)], "answer")
+    across, origin = "entropy kept, % of the first", shown == "gain"
+    return Figure(
+        [point_panel("answer", models, "kept", "value", across, title, interval=True, origin=origin, height=300)],
+        "answer",
+    )
 
 
 def score_figure(scores: pd.DataFrame, models: Lines) -> Figure | None:

@@ -7,15 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from stages.artifacts.choices import Choice, read_choice
-from stages.artifacts.grades import Graded, NotRun, read_grades, read_scores
+from stages.artifacts.grades import SCORES, Graded, NotRun, read_grades, read_scores
 from stages.artifacts.manifest import Manifest, read_manifest
 from stages.artifacts.probes import TABLES, ProbeSummary, check_probe, read_summary
+from stages.artifacts.records import FILE as RECORD
 from stages.artifacts.records import SamplingRecord, TrainingRecord
 from stages.artifacts.samples import BASE
-from stages.artifacts.steps import read_steps
-from stages.common.files import InputError
+from stages.artifacts.steps import COLUMNS, read_steps
+from stages.common.files import InputError, read_json
 from stages.profile.plans.report import ReportPlan
 from stages.reporting.inputs.partial import part_that_is_there
+from stages.reporting.inputs.whole import check_objects
+
+NO_STEPS = [
+    "run",
+    "method",
+    "seed",
+    *(name for name, column in COLUMNS.items() if column.always),
+]  # nothing was trained
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ def load(results: Path, profile: str, partial: bool = False) -> Results:
     With `partial` what is not there yet is left out and named.
     """
     folder = results / profile
+    check_objects(folder / "plan" / "report.json", "run `dvc repro`, whose first stage writes it")
     plan = ReportPlan.read_of(profile, folder / "plan" / "report.json")
     declared, missing, left_out = plan, list[str](), list[str]()
     if partial:
@@ -93,6 +103,7 @@ def load(results: Path, profile: str, partial: bool = False) -> Results:
     grades: dict[tuple[str, str], Graded] = {}
     not_run: dict[tuple[str, str], str] = {}
     for run in runs:
+        _check_files(folder, run.name)
         if run.seed is not None:
             steps += _steps(folder / "train" / run.name, run, plan.train.steps)
             trained[run.name] = TrainingRecord.read(folder / "train" / run.name, "train", run.name)
@@ -105,22 +116,25 @@ def load(results: Path, profile: str, partial: bool = False) -> Results:
     for rule in plan.checkpoints:
         for run in (run for run in runs if run.seed is not None):
             name = f"{run.name}.{rule}"
+            _check_files(folder, name)
             choices[rule, run.name] = read_choice(folder / "samples" / name, name)
             sampled[name] = SamplingRecord.read(folder / "samples" / name, "sample", name)
             judged, _ = _grades(folder, plan, name)
             chosen |= {(rule, run.name, benchmark): graded for benchmark, graded in judged.items()}
     _one_protocol(folder, plan.protocol.asked_by, sampled)
+    manifest = folder / "data" / "manifest.json"
+    check_objects(manifest, "run stage prepare again")
     of_chosen = {(f"{run}.{rule}", benchmark): graded for (rule, run, benchmark), graded in chosen.items()}
     _one_grading(folder, grades | of_chosen)
     return Results(
         plan=plan,
         runs=runs,
-        steps=pd.DataFrame(steps),
+        steps=pd.DataFrame(steps, columns=None if steps else NO_STEPS),
         grades=grades,
         not_run=not_run,
         trained=trained,
         sampled=sampled,
-        data=read_manifest(folder / "data" / "manifest.json"),
+        data=_manifest(manifest, {benchmark for _, benchmark in grades}),
         choices=choices,
         chosen=chosen,
         probes={name: _probe(folder / "probes" / name, name) for name in plan.probes},
@@ -134,6 +148,30 @@ def load(results: Path, profile: str, partial: bool = False) -> Results:
         missing=tuple(missing),
         left_out=tuple(left_out),
     )
+
+
+def _check_files(folder: Path, run: str) -> None:
+    """InputError where a file of one run holds no JSON object; what is missing is for its reader to name."""
+    for file, stage in (
+        (folder / "train" / run / "steps.jsonl", "train"),
+        (folder / "train" / run / RECORD, "train"),
+        (folder / "samples" / run / RECORD, "sample"),
+        (folder / "grades" / run / SCORES, "grade"),
+    ):
+        check_objects(file, f"delete the folder and run stage {stage} for {run}")
+    scores = folder / "grades" / run / SCORES
+    for benchmark, record in (read_json(scores) if scores.is_file() else {}).items():
+        if not isinstance(record, dict):
+            raise InputError(f"{scores}: {benchmark} is no JSON object: run stage grade for {run}")
+
+
+def _manifest(path: Path, benchmarks: set[str]) -> Manifest:
+    """InputError where it has no entry of a benchmark that was graded."""
+    found = read_manifest(path)
+    for name in sorted(f"eval/{benchmark}.jsonl" for benchmark in benchmarks):
+        if name not in found:
+            raise InputError(f"{path}: {name} is missing, which was graded: run stage prepare again")
+    return found
 
 
 def _probe(folder: Path, name: str) -> Probe:

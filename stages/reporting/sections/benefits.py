@@ -109,7 +109,7 @@ def _scores(results: Results, tables: dict[str, pd.DataFrame]) -> Table:
     for benchmark, k in results.plan.benchmarks.items():
         ran = [model for model in results.models if (model, benchmark) in sampled]
         if not ran:
-            groups.append((f"{benchmark}: not run (the reason is given at the top)", []))
+            groups.append((f"{benchmark}: not run (the first notices say why)", []))
             continue
         rows = []
         for model in results.models:

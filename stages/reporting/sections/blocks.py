@@ -77,7 +77,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class OnDemand:
-    """What the page shows when the reader asks for it, from side files: `browser` or `hours`. Absent from text."""
+    """What the page shows when the reader asks for it, from side files: `browser`, `hours` or `origin`. Absent from text."""
 
     kind: ClassVar[str] = "on_demand"
     name: str

@@ -7,13 +7,14 @@ import pandas as pd
 
 from stages.claims.schema import Claims
 from stages.reporting.inputs.results import Results
+from stages.reporting.sections.answer import answer_section
 from stages.reporting.sections.benefits import benefits_section
 from stages.reporting.sections.blocks import Block, OnDemand, Section, Table, Text
 from stages.reporting.sections.checkpoints import checkpoints_section
 from stages.reporting.sections.claims import claims_section
 from stages.reporting.sections.controls import controls_section
 from stages.reporting.sections.fixed_models import fixed_models_section
-from stages.reporting.sections.numbers import count_of, number
+from stages.reporting.sections.numbers import count_of
 from stages.reporting.sections.price import price_section
 from stages.reporting.sections.probes import probes_section
 from stages.reporting.sections.schedules import schedules_section
@@ -23,8 +24,7 @@ from stages.reporting.sections.verdicts import verdicts_section
 from stages.reporting.side_files.samples import FILE_BYTES, TEXT_CHARACTERS
 from stages.reporting.tables.comparison import Comparison
 from stages.reporting.tables.controls import pairs
-from stages.reporting.tables.gains import REFERENCE
-from stages.reporting.tables.steps import ends, ends_in_words, own_columns
+from stages.reporting.tables.steps import own_columns
 
 
 def all_sections(
@@ -34,10 +34,12 @@ def all_sections(
     claims: Mapping[str, Claims] = MappingProxyType({}),
 ) -> list[Section]:
     """`tables`: those of `stages.report`; `compared` is None without a published setting; `claims`: those that the profile names, by file."""
-    parts = [] if compared is None else fixed_models_section(compared)
+    parts = [answer_section(results, tables, compared), trust_section(results, tables["samples"])]
+    parts += [] if compared is None else fixed_models_section(compared)
     if claims:
         parts.append(claims_section(claims, tables["claims"]))
-    parts += [trust_section(results, tables["samples"]), training_section(results)]
+    if results.methods:
+        parts.append(training_section(results))
     if own_columns(results.steps):
         parts.append(schedules_section(results))
     if results.probes:
@@ -57,25 +59,17 @@ def _without_empty_columns(section: Section) -> Section:
 
 
 def summary(results: Results) -> str:
-    """What ran, and what became of GRPO's reward and entropy: the sentences under the title."""
+    """What ran: the sentence under the title."""
     plan, train = results.plan, results.plan.train
-    released = f", {count_of(len(plan.released), 'released model')}" if plan.released else ""
-    text = (
-        f"Profile `{plan.profile}`: {count_of(len(results.methods), 'method')} ×"
-        f" {count_of(len(plan.seeds), 'training seed')} ({', '.join(map(str, plan.seeds))}){released} and the base model;"
-        f" {count_of(train.steps, 'step')} of {count_of(train.prompts_per_step, 'prompt')} ×"
-        f" {count_of(train.responses_per_prompt, 'response')}."
-    )
-    reference = results.steps[results.steps["method"] == REFERENCE]
-    if reference.empty:
-        return text
-    entropy, reward = (ends(reference, name)[REFERENCE] for name in ("entropy", "reward"))
-    first, last = ends_in_words(train.steps)
-    share = f", {number(100 * entropy[1] / entropy[0], 0)} % of it" if entropy[0] > 0 else ""
+    seeds = f"{count_of(len(plan.seeds), 'training seed')} ({', '.join(map(str, plan.seeds))})"
+    models = [f"{count_of(len(results.methods), 'method')} × {seeds}"] if results.methods else []
+    models += [count_of(len(plan.released), "released model")] if plan.released else []
+    what = f"Profile `{plan.profile}`: {', '.join(models)}{' and ' if models else ''}the base model;"
+    if not results.methods:
+        return f"{what} nothing was trained."
     return (
-        f"{text} From the {first} to the {last}, {REFERENCE}'s reward went from {number(reward[0], 2)} to"
-        f" {number(reward[1], 2)} and its entropy from {number(entropy[0], 3)} to {number(entropy[1], 3)} nats a"
-        f" token{share}."
+        f"{what} {count_of(train.steps, 'step')} of {count_of(train.prompts_per_step, 'prompt')} ×"
+        f" {count_of(train.responses_per_prompt, 'response')}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The report's first section, where published numbers are compared: models that nobody trained here.
+"""The report's section on the first published numbers to look at: those of models that nobody trained here.
 
 The base model is the same in every paper, so a number of it that is off is a matter of the protocol: it is looked at
 before anything trained is.

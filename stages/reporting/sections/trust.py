@@ -1,9 +1,12 @@
-"""The report's first section: what ran, under which protocol, on which data, and whether it can be trusted."""
+"""The report's section on what ran: under which protocol, on which data, and whether it can be trusted."""
+
+from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
 from stages.reporting.inputs.results import Results
-from stages.reporting.sections.blocks import Block, Group, Notices, Section, Table
+from stages.reporting.sections.blocks import Block, Group, Notices, OnDemand, Section, Table, Text
 from stages.reporting.sections.notices import notices
 from stages.reporting.sections.numbers import MISSING
 from stages.reporting.sections.provenance import data_tables, runs_table, versions_table
@@ -18,9 +21,14 @@ def trust_section(results: Results, counts: pd.DataFrame) -> Section:
         *data_tables(results),
         _samples(results, counts),
         _shared_settings(results),
-        _method_settings(results),
+        *([_method_settings(results)] if results.methods else []),
         runs_table(results),
         versions_table(results),
+        Text(
+            "Commit, machine and GPUs differ from copy to copy, so they are not part of this page. Those that made this one are"
+            f" beside the report, in `results/{results.plan.profile}/origin.json`."
+        ),
+        OnDemand("origin"),
     ]
     return Section("trust", "What ran, and can it be trusted", blocks)
 
@@ -53,17 +61,29 @@ def _samples(results: Results, counts: pd.DataFrame) -> Table:
 
 def _shared_settings(results: Results) -> Table:
     plan = results.plan
-    shared = flat(plan.model_dump(include={"bench_seed", "train", "backend"}))
+    read = {"bench_seed", "train", "backend"} if plan.methods else {"bench_seed", "backend"}
+    shared = flat(plan.model_dump(include=read))
     rows = [[name, value] for name, value in shared.items()]
     return Table("settings", "Settings that all runs share", ["setting", "value"], [("", rows)], words=2, folded=True)
 
 
 def _method_settings(results: Results) -> Table:
-    """A row a method, a column a setting; the declared seeds of a method share its settings."""
+    """What methods share in the first row, then a row a method with what it has otherwise: seeds share settings."""
     resolved = {
         run.method: flat(results.plan.method_settings[run.name]) for run in results.runs if run.seed is not None
     }
-    names = list(dict.fromkeys(name for settings in resolved.values() for name in settings))
-    rows = [[method, *(settings.get(name, MISSING) for name in names)] for method, settings in resolved.items()]
-    caption = f"Settings of each method, defaults included; {MISSING} where a method has no such setting"
-    return Table("method_settings", caption, ["method", *names], [("", rows)])
+    shared = most_common(list(resolved.values()))
+    rows = [["unless said otherwise", _listed(shared)]] if shared else []
+    rows += [[method, _listed(dict(settings.items() - shared.items()))] for method, settings in resolved.items()]
+    caption = "Settings of the methods, defaults included: what holds unless a method’s row says otherwise, then each method’s own"
+    return Table("method_settings", caption, ["method", "settings"], [("", rows)], words=2)
+
+
+def most_common(settings: list[dict[str, str]]) -> dict[str, str]:
+    """Of the settings that all have, the value that most have; of values that as many have, the first one's."""
+    everywhere = [name for name in settings[0] if all(name in one for one in settings)] if settings else []
+    return {name: Counter(one[name] for one in settings).most_common(1)[0][0] for name in everywhere}
+
+
+def _listed(settings: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} {value}" for name, value in sorted(settings.items())) or MISSING

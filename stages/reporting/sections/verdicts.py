@@ -101,11 +101,11 @@ def _agreement(known: object) -> str:
 
 def _without(results: Results) -> list[str]:
     """Why no published number stands here, and how much of the training clipping touched."""
+    text = (
+        f"Profile `{results.plan.profile}` names no published setting, so it is not compared with published numbers: a score"
+        " compares only where model, training data and protocol are the same."
+    )
+    if not results.methods:
+        return [text]
     clipped = results.steps[["clip_fraction_high", "clip_fraction_low"]].mean().sum()
-    return [
-        (
-            f"Profile `{results.plan.profile}` names no published setting, so it is not compared with published numbers:"
-            " a score compares only where model, training data and protocol are the same."
-        ),
-        f"{number(100 * clipped, 2)} % of the tokens are clipped, mean over runs and steps.",
-    ]
+    return [text, f"{number(100 * clipped, 2)} % of the tokens are clipped, mean over runs and steps."]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.common.files import read_jsonl, write_text
+from stages.common.files import InputError, read_jsonl, write_text
 from stages.reporting.inputs.results import Results
+from stages.reporting.inputs.whole import check_objects
 
+AGAIN = "delete it; nothing but the table of hours is made from it"
 PHASES = {"gen": "sampling", "old_log_prob": "log-probabilities", "update_actor": "update", "step": "step"}
 
 
@@ -25,6 +27,9 @@ def hours(results: Results, folder: Path) -> pd.DataFrame:
         path = folder / "train" / f"{run.name}.timings.jsonl"
         if not path.is_file():
             continue
+        check_objects(path, AGAIN)
+        if any(not isinstance(record.get("seconds"), dict) or "step" not in record for record in read_jsonl(path)):
+            raise InputError(f"{path} holds a line without step or seconds: {AGAIN}")
         steps = {record["step"]: record["seconds"] for record in read_jsonl(path)}
         spent = {title: sum(s.get(name, 0.0) for s in steps.values()) / 3600 for name, title in PHASES.items()}
         devices = results.plan.backend.all_devices

@@ -15,10 +15,12 @@ from stages.artifacts.grades import Graded
 from stages.artifacts.samples import Sample, read_samples
 from stages.common.files import InputError, read_jsonl, write_text
 from stages.reporting.inputs.results import Results
+from stages.reporting.inputs.whole import check_objects, last_object
 
 FILE_BYTES = 128 * 1024  # of texts, a run and benchmark
 TEXT_CHARACTERS = 6000  # of one text: its beginning and its end, where the answer stands
 PROBLEM_CHARACTERS = 1500
+AGAIN = "run stage prepare again"
 RIGHT, WRONG = "1", "0"
 MARKS = {"no answer": "n", "timeout": "t", "limit": "l", "error": "e"}
 DISAGREEING = {RIGHT: "R", WRONG: "W", "n": "N", "t": "T", "l": "L", "e": "E"}
@@ -38,7 +40,9 @@ def write_samples(results: Results, folder: Path, output: Path) -> None:
             "grades": {run: marks(found) for run, found in graded.items()},
         }
         _write_script(output / f"{benchmark}.js", "problems", index)
+        last = _last_problem(folder / "data" / "eval" / f"{benchmark}.jsonl")
         for run, found in graded.items():
+            _check_end(folder / "samples" / run / f"{benchmark}.jsonl", last, index["k"], run)
             texts = _texts(folder, benchmark, run, found)
             _write_script(output / benchmark / f"{run}.js", "texts", {"benchmark": benchmark, "run": run, **texts})
 
@@ -62,16 +66,34 @@ def _problems(path: Path, graded: Graded) -> list[list[Any]]:
     """[id, level or null, text, reference answer] in the order of ids."""
     if not path.is_file():
         raise InputError(f"{path} is missing: run stage prepare (dvc repro does)")
-    lines = {line["id"]: line for line in read_jsonl(path)}
+    check_objects(path, AGAIN)
+    lines = {line.get("id"): line for line in read_jsonl(path)}
     unknown = [name for name in graded.ids if name not in lines]
     if unknown:
         raise InputError(f"{path} has no problem {unknown[0]}, which was graded: run stages prepare, sample and grade")
+    if torn := [name for name in graded.ids if not {"problem", "answer"} <= lines[name].keys()]:
+        raise InputError(f"{path}: problem {torn[0]} has no problem or no answer: {AGAIN}")
     levels = graded.levels if graded.levels is not None else [None] * len(graded.ids)
     return [
         [name, None if level is None else int(level), _cut(lines[name]["problem"], PROBLEM_CHARACTERS),
          _cut(str(lines[name]["answer"]), PROBLEM_CHARACTERS)]
         for name, level in zip(graded.ids, levels, strict=True)
     ]  # fmt: skip
+
+
+def _last_problem(path: Path) -> str:
+    return str((last_object(path, AGAIN) or {})["id"])
+
+
+def _check_end(path: Path, problem: str, k: int, run: str) -> None:
+    """InputError where the samples end before the last one of the last problem: their order is (problem, repeat)."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; run stage sample (dvc repro does)")
+    again = f"delete the folder and run stage sample for {run}"
+    last = last_object(path, again) or {}
+    if (last.get("id"), last.get("repeat")) != (problem, k - 1):
+        ends = f"ends with {last['id']}, repeat {last.get('repeat')}" if "id" in last else "holds no sample at its end"
+        raise InputError(f"{path} {ends}, where {problem}, repeat {k - 1}, was graded: it was cut short; {again}")
 
 
 def _texts(folder: Path, benchmark: str, run: str, graded: Graded) -> dict[str, Any]:

@@ -1,18 +1,20 @@
 """The profile's claims as tables: a row a test, with what becomes of its claim. Pure, but for the files of claims."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, ttest_1samp
 
-from stages.artifacts.grades import OF_SAMPLES, of_samples
+from stages.artifacts.grades import NotRun, Score, of_samples
 from stages.claims.judge import Finding, judge, together
-from stages.claims.quantities import Measured, numbers
+from stages.claims.quantities import Measured
 from stages.claims.schema import Claims, Test, read_claims
 from stages.reporting.inputs.results import Results
 
 FALSE_DISCOVERIES = 0.05  # of the decided tests that stand after correction, the share expected to be chance
+SCORES = ["run", "method", "seed", "benchmark", "metric", "k", "value"]
 COLUMNS = [
     "file", "claim", "source", "says", "claim_outcome", "test", "outcome", "number", "low", "high", "seeds", "expected", "reason",
     "p", "stands", "runs",
@@ -24,19 +26,25 @@ def read_all(results: Results, data: Path) -> dict[str, Claims]:
     return {name: read_claims(data / "claims" / f"{name}.yaml") for name in results.plan.claims}
 
 
-def measured(results: Results, scores: pd.DataFrame) -> Measured:
-    """What tests can ask of; `scores` is the table of `by_run`."""
-    own = scores[scores["seed"].notna()][["method", "seed", "benchmark", "metric", "k", "value"]]
-    rows = []
-    for run in (run for run in results.runs if run.seed is not None):
-        for benchmark in results.plan.benchmarks:
-            if (graded := results.grades.get((run.name, benchmark))) is not None:
-                found = of_samples(graded.score)
-                rows += [
-                    (run.method, run.seed, benchmark, name, None, found[name]) for name in OF_SAMPLES if name in found
-                ]
-    further = pd.DataFrame(rows, columns=own.columns).astype(own.dtypes.to_dict())
-    return Measured(results.steps, pd.concat([own, further], ignore_index=True))
+def measured(results: Results) -> Measured:
+    """What tests can ask of: the trained runs."""
+    scores = [
+        {"run": run.name, "method": run.method, "seed": run.seed, "benchmark": benchmark} | one
+        for run in results.runs
+        for benchmark in results.plan.benchmarks
+        if run.seed is not None and (run.name, benchmark) in results.grades
+        for one in scores_of(results.grades[run.name, benchmark].score)
+    ]
+    return Measured(results.steps, pd.DataFrame(scores, columns=SCORES))
+
+
+def scores_of(score: Score | NotRun) -> list[dict[str, Any]]:
+    """A row a number of one run on one benchmark: metric, k (None but for avg and pass), value."""
+    if isinstance(score, NotRun):
+        return []
+    found = [{"metric": "avg", "k": score.k, "value": score.avg_at_k}]
+    found += [{"metric": "pass", "k": int(k), "value": value} for k, value in score.pass_at_k.items()]
+    return found + [{"metric": name, "k": None, "value": value} for name, value in of_samples(score).items()]
 
 
 def judged(claims: dict[str, Claims], measured: Measured) -> pd.DataFrame:
@@ -58,7 +66,7 @@ def judged(claims: dict[str, Claims], measured: Measured) -> pd.DataFrame:
                 )
             for test, finding in zip(claim.tests, findings, strict=True):
                 shown = (finding.outcome, finding.mean, finding.low, finding.high, finding.seeds)
-                p = p_value(test, finding, measured)
+                p = p_value(test, finding)
                 rows.append((*fixed, asked(test), *shown, expected(test), finding.reason, p, None, " ".join(test.runs)))
     table = pd.DataFrame(rows, columns=COLUMNS)
     tested = table["p"].notna()
@@ -68,11 +76,11 @@ def judged(claims: dict[str, Claims], measured: Measured) -> pd.DataFrame:
     return table
 
 
-def p_value(test: Test, finding: Finding, measured: Measured) -> float:
+def p_value(test: Test, finding: Finding) -> float:
     """NaN where the outcome is no statement about one side of one number, or there are too few seeds."""
-    if test.expect == "close" or test.same_as is not None or np.isnan(finding.low):
+    if test.expect == "close" or not finding.values:
         return float("nan")
-    found = np.array(list(numbers(test, measured).values())) - test.bound
+    found = np.array(finding.values) - test.bound
     if not found.std():
         return float("nan") if not found.any() else 0.0
     return float(ttest_1samp(found, 0.0).pvalue)

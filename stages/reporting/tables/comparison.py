@@ -1,6 +1,8 @@
 """Our scores handed to the verdicts: which of them count, in points, and under which names."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -20,12 +22,14 @@ from stages.verdicts import DEFAULT_VARIANTS, PublishedMethod, compare, protocol
 class Comparison(NamedTuple):
     """What the report shows of published numbers: the tables of `verdicts.compare` and `verdicts.protocol_diffs`.
 
-    `left_out`: benchmarks that did not run for every run; none of their numbers is compared.
+    `left_out`: benchmarks that did not run for every run; none of their numbers is compared. `spelt`: a model that was not
+    trained here -> its name in the verdicts.
     """
 
     verdicts: pd.DataFrame
     differences: pd.DataFrame
     left_out: tuple[str, ...] = ()
+    spelt: Mapping[str, str] = MappingProxyType({})
 
 
 def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> Comparison | None:
@@ -63,7 +67,8 @@ def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> 
     )
     rules = results.plan.checkpoints.values()
     differences = protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols, rules)
-    return Comparison(verdicts, differences, tuple(name for name in results.plan.benchmarks if name not in whole))
+    left_out = tuple(name for name in results.plan.benchmarks if name not in whole)
+    return Comparison(verdicts, differences, left_out, named)
 
 
 def published_tables(compared: Comparison | None) -> dict[str, pd.DataFrame]:
