@@ -25,9 +25,7 @@ def copy(tmp_path) -> Path:
 
 def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     known = {"PATH": os.environ["PATH"], **environment}
-    return subprocess.run(
-        [MKDOCS, "build", "--strict"], cwd=folder, env=known, capture_output=True, text=True
-    )
+    return subprocess.run([MKDOCS, "build", "--strict"], cwd=folder, env=known, capture_output=True, text=True)
 
 
 def test_every_page_is_built_and_links_hold(copy):
