@@ -43,10 +43,12 @@ def chosen(method, update):
 
 
 def test_who_has_controls():
-    """Every method with a mask of its own or a token weight has one, but for those that select by the sign of A."""
-    by_sign = {"psr", "nsr", "adv_pos_only", "adv_neg_only"}
+    """Every method with a mask of its own or a token weight has one, but for those that select by the sign of A, and for
+    SDPO, which keeps what its teacher was shown a solution for.
+    """
+    without = {"psr", "nsr", "adv_pos_only", "adv_neg_only", "sdpo"}
     masking = {name for name in METHODS if "mask" in class_of(name).changed_hooks()}
-    assert masking - by_sign <= set(SELECTING) and not by_sign & set(SELECTING)
+    assert masking - without <= set(SELECTING) and not without & set(SELECTING)
     assert {"clip_cov", "kl_cov", "hicra", "stare", "grpo_dropout", "sent", "sent_released"} <= set(SELECTING)
     assert {"steer", "opefo", "par", "rlrt", "cw_grpo", "stare", "repo_r"} <= set(WEIGHING)
 
