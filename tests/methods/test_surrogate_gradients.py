@@ -388,5 +388,6 @@ def test_every_method_that_changes_the_loss_is_above():
     """What only samples, rewards or schedules differently has the gradient of the method that it is based on."""
     elsewhere = {"rollout", "reward", "advantage", "aggregation", "update schedule", "controller"}
     changing = {name for name in METHODS if set(class_of(name).changed_hooks()) - elsewhere}
-    elsewhere_in_full = {"aent", "simko", "era", "grpo_dropout"}  # above, and in test_recent_methods.py
+    # above, in test_recent_methods.py, and in test_self_distillation.py
+    elsewhere_in_full = {"aent", "simko", "era", "grpo_dropout", "rlsd", "sdpo"}
     assert changing == {case[0] for case in [*CASES, *KEPT, *ENTROPY]} - {"grpo"} | elsewhere_in_full
