@@ -130,7 +130,8 @@ def listening():
 @pytest.mark.slow
 def test_nothing_of_a_session_can_be_reached_from_another_machine(trained):
     _, addresses = trained
-    assert addresses and all(ip_address(address).is_loopback for address in addresses)
+    found = {ip_address(address.removeprefix("::ffff:")) for address in addresses}  # IPv4 as IPv6 writes it
+    assert found and all(address.is_loopback for address in found)
 
 
 @pytest.mark.slow
