@@ -12,6 +12,7 @@ import os
 import traceback
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any, ClassVar
 
 import pyarrow.parquet as pq
@@ -36,6 +37,7 @@ from stages.backend.checkpoints import checkpoint, exported, keep_last_whole, ke
 from stages.backend.loggers import forget_run, variables_of_run
 from stages.backend.measure import TokenClasses, measure
 from stages.backend.mini_batches import shared_out
+from stages.backend.perplexity import perplexities
 from stages.backend.replay_buffer import WaveReplayBuffer
 from stages.backend.responses import read_responses
 from stages.backend.teacher import told_more
@@ -44,6 +46,8 @@ from stages.common.files import dump_line, output_folder, write_json
 from stages.methods import build
 from stages.rl.batch import State, TrainingStep
 from stages.rl.method import OF_THE_POLICY, Method
+from stages.rl.selection import window
+from stages.rl.settings import Rollout
 
 BRANCHING = {"branch_of", "branch_top_entropy"}
 # Fields of a response that a worker is sent for a pass of the model, and beside them for an update. Without a choice verl
@@ -170,12 +174,15 @@ class BenchTrainer(PPOTrainerSync):
         self.replay_buffer.resample, self.replay_buffer.dropped = rollout.resample_uniform_groups, 0
         # verl reads it before every pass of the step; the engine is told with each batch of prompts
         self.config.actor_rollout_ref.rollout.temperature = rollout.temperature or self.temperature
+        self._perplexities: list[float] = []  # of the prompts that were chosen for it
         return super().prepare_step()
 
     def _fetch_one_gen_batch(self) -> TensorDict:
         """Names each prompt by its step and place in it, so that the seeds made of the names survive a resume."""
-        batch = super()._fetch_one_gen_batch()
         rollout = self.method.rollout(self._training_step())
+        batch = super()._fetch_one_gen_batch()
+        if rollout.candidate_batches > 1:
+            batch = self._chosen(batch, rollout)
         tu.assign_non_tensor(batch, run_seed=self.run.seed, temperature=rollout.temperature or self.temperature)
         if rollout.branch_of:
             tu.assign_non_tensor(batch, agent_name="branching", **rollout.model_dump(include=BRANCHING))
@@ -186,6 +193,27 @@ class BenchTrainer(PPOTrainerSync):
         # no "_" in them: verl splits its keys there
         tu.assign_non_tensor_stack(batch, "uid", [f"step{self.global_steps:06d}prompt{i:06d}" for i in numbers])
         return batch
+
+    def _chosen(self, first: TensorDict, rollout: Rollout) -> TensorDict:
+        """As many prompts as `first` has, of it and the batches after it, by what the policy makes of them.
+
+        ValueError where the training set has fewer batches than that.
+        """
+        if rollout.candidate_batches > len(self.train_dataloader):
+            raise ValueError(
+                f"candidate_batches: {rollout.candidate_batches} batches of {len(first)} prompts are more than the "
+                f"training set's {self.prompts['prompts']} prompts; give at most {len(self.train_dataloader)}"
+            )
+        others = [super(BenchTrainer, self)._fetch_one_gen_batch() for _ in range(rollout.candidate_batches - 1)]
+        candidates = tu.concat_tensordict([first, *others])
+        prompts = [
+            self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+            for messages in candidates.get("raw_prompt").tolist()
+        ]
+        found = perplexities(self.get_llm_client(), prompts, f"step{self.global_steps}candidate")
+        chosen = window(found, len(first), rollout.candidate_place)
+        self._perplexities += [found[i] for i in chosen]
+        return tu.index_select_tensor_dict(candidates, chosen)
 
     def _balance_batch(self, batch: KVBatchMeta, metrics: dict[str, Any], **kwargs) -> KVBatchMeta:
         """Sorts the responses by key, since they arrive in any order, and shares each mini-batch out among the devices.
@@ -240,6 +268,8 @@ class BenchTrainer(PPOTrainerSync):
         self._measured = measure(responses, TokenClasses.of(self.tokenizer))
         if self.replay_buffer.resample:
             self._measured["dropped_groups"] = self.replay_buffer.dropped
+        if self._perplexities:
+            self._measured[f"{OWN}prompt_perplexity"] = fmean(self._perplexities)
         return batch
 
     def _compute_ref_log_prob(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:

@@ -1,20 +1,24 @@
-"""PREPO's weighting: responses of higher entropy count more (Intrinsic Exploration, arXiv 2511.00794).
+"""PREPO: from easy prompts to hard ones, and uncertain responses count more (Intrinsic Exploration, arXiv 2511.00794).
 
-    w_i = H̄_i / H̄      H̄_i: mean of H over the tokens of response i,  H̄: its mean over the responses of the step
-    A_i ← w_i·A_i
+    prompts      of a batch B of candidates, sorted by P = exp(−mean log π of the prompt's tokens), the K that begin at
+                 rank ⌊ρ·(|B| − K)⌋, where ρ is the progress of the training
+    responses    w_i = H̄_i / H̄,  A_i ← w_i·A_i
+                 H̄_i: mean of H over the tokens of response i,  H̄: its mean over the responses of the step
 
-which is the paper's weight on the response's clipped objective, as that is proportional to A.
+The second is the paper's weight on the response's clipped objective, as that is proportional to A. The engine that samples
+says what the policy of the step thinks of the prompts, so a step costs |B| short requests more and no sampling.
 
-Defaults: none to set. The formula is second-hand, from a transcription of the paper's v1; the authors' poster states
-H̄_i and that responses are weighted by it. H is the old policy's.
-Deviations from the paper: its other half is not part of this method: of the batch B of prompts, sorted by their perplexity
-under the policy, exp(−mean log π of the prompt's tokens), it trains on K that follow each other from the place
-⌊ρ·(|B| − K)⌋, where ρ is the training's progress (K is about |B|/5 in its comparisons; second-hand). It sums over a response's tokens; here the loss
-is the mean over all tokens.
-Reduces to GRPO at: no setting; where all H̄_i are equal it is GRPO.
+Defaults: |B| = 5·K, as the paper's comparisons train on 20 % of the data. Formulas and that share are second-hand, from a
+transcription of the paper's third version; the authors' poster states the choice from a candidate batch at every step, from
+low to high P, and H̄_i. H is the old policy's.
+Not published: how progress is counted (here from 0 in the first step to 1 in the last).
+Deviations from the paper: P leaves out the prompt's first token, of which a model says nothing, and has the chat template's.
+It sums over a response's tokens; here the loss is the mean over all tokens.
+Reduces to GRPO at: no setting; with candidate_batches 1, and where all H̄_i are equal, it is GRPO.
 """
 
 import torch
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from stages import rl
@@ -22,7 +26,18 @@ from stages.rl.batch import response_mean
 
 
 class Prepo(rl.Method):
-    sources = rl.Sources(formula="second-hand", left_out=("the choice of prompts by their perplexity",))
+    sources = rl.Sources(
+        formula="second-hand", constants="second-hand", not_published=("how the training's progress is counted",)
+    )
+
+    class Settings(rl.Settings):
+        candidate_batches: PositiveInt = Field(5, description="|B|/K, candidates for each prompt that is trained on")
+
+    settings: Settings
+
+    def rollout(self, training_step: rl.TrainingStep) -> rl.Rollout:
+        progress = (training_step.step - 1) / max(training_step.total_steps - 1, 1)
+        return rl.Rollout(candidate_batches=self.settings.candidate_batches, candidate_place=progress)
 
     def advantages(self, responses: rl.Responses) -> Tensor:
         entropy = response_mean(responses.old_entropy, responses.response_mask)

@@ -1,4 +1,6 @@
-"""Which tokens a method singles out, and means over them."""
+"""What a method singles out: tokens, and means over them; prompts."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -44,3 +46,14 @@ def deviation(values: Tensor, mask: Tensor) -> Tensor:
     """The sample standard deviation of `values` over the True tokens; 0 for fewer than two of them."""
     kept = values[mask]
     return kept.std() if kept.numel() > 1 else values.new_zeros(())
+
+
+def window(values: list[float], size: int, place: float) -> list[int]:
+    """Where in `values` (n numbers) those `size` stand that have the ranks ⌊place·(n − size)⌋ and following, ascending.
+
+    `place` is from 0 (the smallest) to 1 (the largest). The answer is in the order of `values`; of equal ones the first
+    ranks first. `size` is at most n.
+    """
+    by_value = sorted(range(len(values)), key=values.__getitem__)
+    first = math.floor(place * (len(values) - size))
+    return sorted(by_value[first : first + size])

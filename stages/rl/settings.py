@@ -31,6 +31,14 @@ class Rollout(BaseModel):
         False, description="replace groups whose responses all have the same reward by fresh prompts"
     )
     temperature: float | None = Field(None, gt=0, description="of the step; none: the profile's")
+    candidate_batches: int = Field(
+        1,
+        ge=1,
+        description="choose the step's prompts from so many batches, by their perplexity under the policy; 1: off",
+    )
+    candidate_place: float = Field(
+        0.0, ge=0, le=1, description="which of them, in ascending order: from 0, the lowest, to 1, the highest"
+    )
     branch_of: int = Field(
         0,
         ge=0,

@@ -48,7 +48,7 @@ def test_the_status_agrees_with_what_the_file_says(item):
     "name, status",
     [
         ("grpo", "complete"),
-        ("prepo", "formula second-hand; left out: the choice of prompts by their perplexity"),
+        ("prepo", "formula and constants second-hand; not published: how the training's progress is counted"),
         ("par", "not published: data_epochs"),
     ],
 )

@@ -139,5 +139,5 @@ def test_a_combination_defines_nothing_that_is_joined_of_its_parts():
 def test_a_combination_lacks_what_its_parts_lack():
     sources = combination(class_of("prepo"), class_of("steer")).sources
     assert sources.status == (
-        "formula second-hand; constants in part second-hand; left out: the choice of prompts by their perplexity"
+        "formula and constants second-hand; not published: how the training's progress is counted"
     )

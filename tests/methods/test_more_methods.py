@@ -1,5 +1,6 @@
-"""SENT, the shaping of Decomposing and PREPO's weighting against numbers computed apart from them."""
+"""SENT, the shaping of Decomposing and PREPO against numbers computed apart from them."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 import torch
 
 from stages.methods import build
+from stages.rl.batch import TrainingStep
+from stages.rl.selection import window
+from stages.rl.settings import Rollout
 from tests.batches import mean_loss, prepared, random_update, update_for
 
 # -- SENT ----------------------------------------------------------------------------------------------------------------
@@ -131,6 +135,41 @@ def test_prepo_weighs_responses_by_their_entropy():
     )
     ratio = build("prepo", {}).advantages(update)[:2, 0] / build("grpo", {}).advantages(update)[:2, 0]
     assert ratio.tolist() == pytest.approx([0.5, 1.5])
+
+
+@pytest.mark.parametrize("size", [1, 4, 20])
+@pytest.mark.parametrize("place", [0.0, 0.37, 0.5, 1.0])
+def test_the_window_against_counting(size, place):
+    """Those inside are the ranks from ⌊place·(n − size)⌋ on: so many are smaller than all of them, the rest larger."""
+    values = torch.rand(20, generator=torch.Generator().manual_seed(size)).tolist()
+    inside = window(values, size, place)
+    assert inside == sorted(set(inside)) and len(inside) == size
+    chosen = [values[i] for i in inside]
+    outside = [value for i, value in enumerate(values) if i not in inside]
+    below = sum(value < min(chosen) for value in outside)
+    assert below == math.floor(place * (20 - size))
+    assert sum(value > max(chosen) for value in outside) == 20 - size - below
+
+
+def test_equal_values_keep_their_order():
+    assert [window([2.0, 1.0, 2.0, 1.0], 1, place) for place in (0.0, 0.34, 0.67, 1.0)] == [[1], [3], [0], [2]]
+
+
+def test_prepo_goes_from_the_lowest_perplexities_to_the_highest():
+    """Of 20 candidates the 4 of the easiest in the first of five steps, of the hardest in the last."""
+    perplexity = [float(value) for value in range(20)]
+    method, taken = build("prepo", {}), []
+    for step in range(1, 6):
+        rollout = method.rollout(TrainingStep(step, 5))
+        taken.append(window(perplexity, 20 // rollout.candidate_batches, rollout.candidate_place))
+    assert taken == [list(range(first, first + 4)) for first in (0, 4, 8, 12, 16)]
+
+
+def test_prepo_without_candidates_samples_as_grpo_does():
+    """Whatever the place; and a training of one step has one."""
+    plain = build("prepo", {"candidate_batches": 1}).rollout(TrainingStep(3, 5))
+    assert plain.candidate_batches == Rollout().candidate_batches
+    assert build("prepo", {}).rollout(TrainingStep(1, 1)).candidate_place == 0
 
 
 def test_prepo_with_a_certain_policy_is_grpo():

@@ -29,6 +29,7 @@ class Work(NamedTuple):
     trained: int  # response tokens, counted once an epoch
     passes: int  # passes without gradient over the step's responses: old policy, reference, look ahead
     sequences: int  # prompt and response tokens of all responses, once
+    candidates: int  # tokens of the prompts that a method chooses the step's from
     epochs: int
     resamples: bool  # groups are replaced, so that `sampled` and the hours are no upper bound
 
@@ -36,15 +37,17 @@ class Work(NamedTuple):
 def work(method: Method, train: Train) -> Work:
     responses = train.steps * train.prompts_per_step * train.responses_per_prompt
     epochs = method.settings.epochs
-    first = TrainingStep(1, train.steps, method.initial_state())
+    first = method.rollout(TrainingStep(1, train.steps, method.initial_state()))
+    candidates = first.candidate_batches if first.candidate_batches > 1 else 0
     return Work(
         updates=train.steps * epochs * (method.settings.updates_per_step or train.updates_per_step),
         sampled=responses * train.max_response_tokens,
         trained=epochs * responses * train.max_response_tokens,
         passes=1 + (method.reference != "none") + passes_in_update(method),
         sequences=responses * (train.max_prompt_tokens + train.max_response_tokens),
+        candidates=train.steps * candidates * train.prompts_per_step * train.max_prompt_tokens,
         epochs=epochs,
-        resamples=method.rollout(first).resample_uniform_groups,
+        resamples=first.resample_uniform_groups,
     )
 
 
@@ -58,7 +61,8 @@ def gpu_hours(work: Work, assumed: Assumptions) -> float:
     gradient checkpointing). Attention's own operations, weight transfers and waiting are left to the utilisations.
     """
     sampling = 2 * assumed.parameters * work.sequences / assumed.sampling_utilisation
-    updating = (2 * work.passes + 8 * work.epochs) * assumed.parameters * work.sequences / assumed.training_utilisation
+    passed = 2 * work.candidates + (2 * work.passes + 8 * work.epochs) * work.sequences
+    updating = assumed.parameters * passed / assumed.training_utilisation
     return (sampling + updating) / (assumed.peak * 1e12) / 3600
 
 
