@@ -118,6 +118,7 @@ def policy_of(model: Path, plan: DiagnosePlan) -> Policy:
 def setting_of(plan: DiagnosePlan, number: int) -> Setting:
     """The setting of rollout batch `number`, from 0."""
     optimiser = plan.train.optimiser
+    rate = plan.method_settings["learning_rate"] or optimiser.learning_rate
 
     def rule(own: ProbeOptimiser) -> Rule:
         epsilon, shared = own.epsilon or optimiser.epsilon, (optimiser.weight_decay, optimiser.gradient_clip)
@@ -125,8 +126,8 @@ def setting_of(plan: DiagnosePlan, number: int) -> Setting:
 
     return Setting(
         rules={name: (rule(own), own.learning_rates) for name, own in plan.optimisers.items()},
-        trainer=rule(ProbeOptimiser(kind="adamw", learning_rates=[optimiser.learning_rate])),
-        learning_rate=optimiser.learning_rate,
+        trainer=rule(ProbeOptimiser(kind="adamw", learning_rates=[rate])),
+        learning_rate=rate,
         updates=plan.updates,
         epochs=int(plan.method_settings["epochs"]),
         micro_batch=plan.train.micro_batch,

@@ -45,6 +45,7 @@ from stages.reporting.tables.probes import probe_tables
 from stages.reporting.tables.resolution import resolution
 from stages.reporting.tables.scores import by_level, by_method, by_run
 from stages.reporting.tables.settings import settings
+from stages.reporting.tables.tuning import grid, tuned_gains
 
 DATA = Path("data")
 
@@ -109,7 +110,7 @@ def check_report(folder: Path, results: Results) -> None:
 def measure(results: Results) -> dict[str, pd.DataFrame]:
     """Name of `tables/<name>.csv` -> table; the functions that make them say what their columns are."""
     runs, counts = by_run(results), sample_counts(results)
-    average, gain = averages(runs), gains(results)
+    average, gain, tried = averages(runs), gains(results), grid(results)
     return {
         "answer": answer(results, average, gain),
         "steps": results.steps,
@@ -120,6 +121,8 @@ def measure(results: Results) -> dict[str, pd.DataFrame]:
         "averages": average,
         "gains": gain,
         "controls": against_controls(results),
+        "tuning": tried,
+        "tuned_gains": tuned_gains(results, tried),
         "resolution": resolution(runs),
         "checkpoints": chosen_checkpoints(results),
         "prices": prices(results, counts, runs),

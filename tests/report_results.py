@@ -71,13 +71,14 @@ def write_results(
     texts: int | None = None,
     protocol: EffectiveProtocol | None = None,
     share: Callable[[str, str], float] | None = None,
+    held_out: str | None = None,
     **settings: object,
 ) -> Path:
     """Writes `results/<profile>` and returns it. `benchmarks` are name -> problems; those in `absent` were not run.
 
     `texts` limits how many samples a file holds, the first ones and the last; `protocol` is the effective one (if none is given, the
-    bench's with `k` samples a problem); `share` gives the share of right samples of a run and benchmark; `settings` are
-    more of the plan's.
+    bench's with `k` samples a problem); `share` gives the share of right samples of a run and benchmark; `held_out`
+    is the one of `benchmarks` that chooses among settings, and none of the plan's; `settings` are more of the plan's.
     """
     folder = results / profile
     runs = [f"{method}-{seed}" for method in methods for seed in seeds]
@@ -94,7 +95,7 @@ def write_results(
         "method_settings": {
             run: {"clip_ratio_high": 0.2} | ({"threshold": 0.125} if run.startswith("par") else {}) for run in runs
         },
-        "benchmarks": samples,
+        "benchmarks": {name: count for name, count in samples.items() if name != held_out},
         "protocol": protocol,
         "protocol_overrides": [],
         "released": [],

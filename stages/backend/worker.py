@@ -19,6 +19,7 @@ from verl.workers.utils.padding import response_to_nested
 
 from stages.backend.bench_config import BenchConfig
 from stages.backend.head import compute_head_in_float32
+from stages.backend.learning_rate import with_rate
 from stages.backend.loss import STATISTIC, MethodLoss, MethodView, update_of
 from stages.backend.weight_channel import own_channel
 from stages.methods import build
@@ -160,13 +161,15 @@ class MethodWorker(ActorRolloutRefWorker):
         for key, weight in self._local_weights():
             if key in self._weights:
                 weight.copy_(self._weights[key])
-        engine.optimizer.load_state_dict({"state": {}, "param_groups": deepcopy(self._optimiser)})
-        engine.lr_scheduler.load_state_dict(deepcopy(self._schedule))
+        method = build(name, settings)
+        groups, schedule = with_rate(self._optimiser, self._schedule, method.settings.learning_rate)
+        engine.optimizer.load_state_dict({"state": {}, "param_groups": groups})
+        engine.lr_scheduler.load_state_dict(schedule)
         engine.checkpoint_manager.previous_saved_paths = []  # verl deletes the oldest of these: another run's stay
         random.seed(seed)
         numpy.random.seed(seed)
         torch.manual_seed(seed)
-        self.actor.method, self.actor.horizon = build(name, settings), self.bench.max_response_tokens
+        self.actor.method, self.actor.horizon = method, self.bench.max_response_tokens
         self.loss_fn = MethodLoss(self.actor.method, self.actor.horizon, self.bench.engine_correction)
         self.actor.set_loss_fn(self.loss_fn)
 

@@ -200,12 +200,12 @@ def _check_once(method: "type[Method]") -> None:
     check_names(method)
 
 
-def build(name: str, settings: dict[str, Any], called: str | None = None) -> "Method":
-    """The method `name` with `settings` over its defaults, for a run that is `called` otherwise if that is given.
+def build(name: str, settings: dict[str, Any], place: str | None = None) -> "Method":
+    """The method `name` with `settings` over its defaults, which stand in the profile at `place`.
 
-    InputError says which of `method_settings.<called or name>` is unknown or wrong.
+    InputError says which of them is unknown or wrong; without a place, of `method_settings.<name>`.
     """
-    method, place = class_of(name), f"method_settings.{called or name}"
+    method, place = class_of(name), place or f"method_settings.{name}"
     try:
         return method(method.Settings(**settings))
     except ValidationError as error:

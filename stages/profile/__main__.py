@@ -39,6 +39,7 @@ READERS: dict[str, tuple[type[Plan], ...]] = {
     "backend": (TrainPlan, SamplePlan, SubsetPlan, ReportPlan),
     "evaluation": (PreparePlan, SamplePlan, GradePlan, ChoosePlan, ReportPlan),
     "published": (ReportPlan,),
+    "tuning": (ReportPlan,),
 }
 
 

@@ -23,8 +23,11 @@ from stages.profile.sections.probes import Probes
 from stages.profile.sections.published import Published
 from stages.profile.sections.released import Released
 from stages.profile.sections.train import Train
+from stages.profile.sections.tuning import Tuning
 from stages.profile.training_reward import check_reward
 from stages.profile.training_sets import check_training_sets
+from stages.profile.tuning import check_tuning
+from stages.protocols.checkpoint import checkpoint_rule
 from stages.rl.method import Method
 from stages.text.prompts import PROMPTS
 
@@ -41,6 +44,9 @@ class Params(Section):
     )
     method_settings: dict[str, dict[str, Any]] = Field(
         {}, description="what differs from a method's defaults; under a name of your own, `method` says which it runs"
+    )
+    tuning: Tuning | None = Field(
+        None, description="settings that are tried for each method, and what chooses among them"
     )
     backend: Backend = Field(description="the machine that trains and samples")
     data: Data = Field(description="what is trained on")
@@ -99,6 +105,14 @@ class Params(Section):
                     f"models: {name!r} is the name of a run or method; choose another, such as released-{name}"
                 )
         check_training_sets(self.data)
+        if self.tuning:
+            check_tuning(self.tuning, self.methods, self.method_settings, self.data, {*METHODS, *NOT_IMPLEMENTED})
+            for name, text in self.checkpoints.items():
+                if self.tuning.select_on in checkpoint_rule(text).benchmarks:
+                    raise ValueError(
+                        f"checkpoints.{name}: {self.tuning.select_on} chooses among the settings of tuning; choose "
+                        "checkpoints on another set"
+                    )
         if "base" in self.methods:
             raise ValueError("methods: 'base' is the untrained model, which is always evaluated; choose another name")
         if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
@@ -116,16 +130,20 @@ class Params(Section):
     def method_of(self, name: str) -> tuple[str, dict[str, Any]]:
         """The method that `name` of `methods` or `method_settings` stands for, and its settings over the defaults.
 
-        A name is a method's own, or one that `method_settings.<name>.method` makes a further run of a method. InputError
-        where a method's own name is given to another one, or a setting is unknown or wrong.
+        A name is a method's own, one that `method_settings.<name>.method` makes a further run of a method, or one of
+        `tuning`. InputError where a method's own name is given to another one, or a setting is unknown or wrong.
         """
-        settings = dict(self.method_settings.get(name, {}))
-        method = str(settings.pop("method", name))
+        point = self.tuning.points().get(name) if self.tuning else None
+        settings = dict(self.method_settings.get(point.of if point else name, {}))
+        method = str(settings.pop("method", point.of if point else name))
+        if point:
+            place = f"tuning.grids.{point.of}"
+            return method, build(method, settings | point.settings, place).settings.model_dump()
         if name in METHODS and method != name:
             raise InputError(
                 f"method_settings.{name}.method: {name} is a method itself; choose another name for a run of {method}"
             )
-        return method, build(method, settings, called=name).settings.model_dump()
+        return method, build(method, settings, f"method_settings.{name}").settings.model_dump()
 
 
 def load(path: Path) -> Params:
@@ -161,6 +179,8 @@ def _check_name(name: str, params: Params) -> None:
     if (method := settings.get("method")) is not None and method not in METHODS:
         raise InputError(f"method_settings.{name}.method: {method!r} is no method; known are {', '.join(METHODS)}")
     if name in {*METHODS, *NOT_IMPLEMENTED} or name in params.methods:
+        return
+    if params.tuning and name in params.tuning.grids and method is not None:
         return
     if "method" not in settings:
         raise InputError(

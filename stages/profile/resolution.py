@@ -135,7 +135,10 @@ def report_plan(params: Params) -> ReportPlan:
         seeds=params.seeds,
         runs=list(runs),
         method_settings={run: methods[name][1] for run, name in runs.items()},
-        benchmarks=protocol.samples,
+        tuning=params.tuning,
+        benchmarks={
+            name: k for name, k in protocol.samples.items() if not params.tuning or name != params.tuning.select_on
+        },
         protocol=protocol,
         protocol_overrides=overrides(params.evaluation, protocol),
         released=list(params.models),

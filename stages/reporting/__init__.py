@@ -7,6 +7,7 @@ tables      results -> tables of numbers
               gains       averages over benchmarks, gains over GRPO
               resolution  what the seeds that ran can resolve
               controls    methods set against their controls
+              tuning      settings that were tried, and those that a held-out set chose
               checkpoints chosen checkpoints beside the last ones
               counts      what became of the samples, where graders disagree
               steps       what of training is computed from its log
@@ -27,7 +28,7 @@ sections    results and tables -> what the report says
               blocks, numbers           what a section is made of; how numbers are printed
               answer                    the first section: the answer, and what may not be concluded
               fixed_models              models that were not trained here, which come before those that were
-              trust, notices, provenance, training, schedules, benefits, controls, checkpoints, verdicts, price
+              trust, notices, provenance, training, schedules, benefits, controls, tuning, checkpoints, verdicts, price
               verdict_table, resolution verdicts as a table; what the seeds can resolve, in words
               content                   all sections in reading order, and the summary
 render      sections -> index.html (page, templates, assets), report.md (markdown), tables/*.tex (latex)

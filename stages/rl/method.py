@@ -14,7 +14,7 @@ which they run, with B responses in the batch and T tokens in the longest:
     token weight     token_weight           [B, T]             a factor on the token's surrogate
     regulariser      regulariser            [B, T]             what is added to the token's loss
     aggregation      a setting              one number         how the token losses become the loss
-    update schedule  two settings           -                  optimiser steps an epoch, and epochs
+    update schedule  three settings         -                  optimiser steps an epoch, epochs, and their learning rate
     controller       initial_state,         State              what is carried from one step to the next
                      update_state, accumulate
 
@@ -55,7 +55,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "token weight": ("token_weight",),
     "regulariser": ("regulariser",),
     "aggregation": ("aggregation",),
-    "update schedule": ("updates_per_step", "epochs"),
+    "update schedule": ("updates_per_step", "epochs", "learning_rate"),
     "controller": ("initial_state", "update_state", "accumulate"),
 }
 

@@ -68,6 +68,7 @@ class Settings(BaseModel):
     aggregation: Aggregation = Field("token-mean", description="of token losses over a mini-batch")
     updates_per_step: PositiveInt | None = Field(None, description="optimiser steps an epoch; none: the profile's")
     epochs: PositiveInt = Field(1, description="passes over a step's responses")
+    learning_rate: float | None = Field(None, gt=0, lt=1, description="AdamW's, after the warm-up; none: the profile's")
     control: Control = Field("none", description="the method with its criterion taken away; stages/rl/controls.py")
 
     @model_validator(mode="before")

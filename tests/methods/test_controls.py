@@ -125,7 +125,7 @@ def test_the_constant_is_the_mini_batchs():
 )
 def test_a_control_that_a_method_has_not_is_refused(name, control, said):
     with pytest.raises(InputError, match=f"method_settings.mine.control: .*{said}"):
-        build(name, {"control": control}, called="mine")
+        build(name, {"control": control}, place="method_settings.mine")
 
 
 def test_a_combination_has_its_parts_controls():

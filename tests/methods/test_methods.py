@@ -286,4 +286,4 @@ def test_wrong_settings_are_named(name, changes, said):
 )
 def test_a_run_under_a_name_of_its_own_is_blamed_by_it(name, changes, said):
     with pytest.raises(InputError, match=f"^method_settings.mine.{said}"):
-        build(name, changes, called="mine")
+        build(name, changes, place="method_settings.mine")

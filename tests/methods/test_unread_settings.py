@@ -49,7 +49,7 @@ def test_what_is_unread_is_refused_by_name(name):
     given = method.settings.model_dump()
     for setting in {*method.unread, *(() if method.has_dual_clip else ("dual_clip",))}:
         with pytest.raises(InputError, match=rf"method_settings\.mine\.{setting}: nothing of this method reads it"):
-            build(name, given | {setting: CLIPS[setting][1]}, called="mine")
+            build(name, given | {setting: CLIPS[setting][1]}, place="method_settings.mine")
     build(name, given)  # complete settings, as a plan holds them
 
 

@@ -10,13 +10,14 @@ from stages.profile.plans.base import Plan
 from stages.profile.sections.backend import Backend
 from stages.profile.sections.published import Published
 from stages.profile.sections.train import Train
+from stages.profile.sections.tuning import Tuning
 from stages.protocols.differences import Difference
 from stages.protocols.effective import EffectiveProtocol
 
 
 class ReportPlan(Plan):
     """`method_of`: name under `methods` -> method. `method_settings`: run -> its complete settings. `benchmarks`: name ->
-    samples a problem. `released`: evaluated models that others trained. `checkpoints`: name -> rule, of those
+    samples a problem, without the set that `tuning` chooses on. `released`: evaluated models that others trained. `checkpoints`: name -> rule, of those
     evaluated beside the last; `probes`: names of those that examined steps; `claims`: files of data/claims. `protocol`: the
     effective one, in which nothing is
     unknown; `protocol_overrides`: where it is not the one that the profile names.
@@ -32,6 +33,7 @@ class ReportPlan(Plan):
     protocol: EffectiveProtocol
     protocol_overrides: list[Difference]
     released: list[str]
+    tuning: Tuning | None = None
     checkpoints: dict[str, str] = {}
     probes: list[str] = []
     train: Train

@@ -51,7 +51,8 @@ class Results:
     `steps` has a row a run and step: run, method, seed, and the columns of steps.jsonl. `grades` maps (run, benchmark) to
     what graders say, in the order of runs and benchmarks; `not_run` to the reason why they say nothing. `trained` and
     `sampled` are by run; `data` is the data's manifest. `choices` maps (rule, run) to the checkpoint that a rule of the profile's
-    `checkpoints` chose, and `chosen` (rule, run, benchmark) to what graders say of it; `grades` is of the last ones. `probes` are by name. `undeclared` are folders of runs that the profile does not
+    `checkpoints` chose, and `chosen` (rule, run, benchmark) to what graders say of it; `grades` is of the last ones. `held_out` maps the runs of `tuning` to what graders say of
+    the set that chooses among them. `probes` are by name. `undeclared` are folders of runs that the profile does not
     declare, from the root.
     """
 
@@ -65,6 +66,7 @@ class Results:
     data: Manifest
     choices: dict[tuple[str, str], Choice]
     chosen: dict[tuple[str, str, str], Graded]
+    held_out: dict[str, Graded]
     probes: dict[str, Probe]
     undeclared: list[str]
     missing: tuple[str, ...] = ()  # declared, and not there yet: only of a partial report
@@ -108,7 +110,7 @@ def load(results: Path, profile: str, partial: bool = False) -> Results:
             steps += _steps(folder / "train" / run.name, run, plan.train.steps)
             trained[run.name] = TrainingRecord.read(folder / "train" / run.name, "train", run.name)
         sampled[run.name] = SamplingRecord.read(folder / "samples" / run.name, "sample", run.name)
-        judged, not_judged = _grades(folder, plan, run.name)
+        judged, not_judged = _grades(folder, plan.benchmarks, run.name)
         grades |= {(run.name, benchmark): graded for benchmark, graded in judged.items()}
         not_run |= {(run.name, benchmark): reason for benchmark, reason in not_judged.items()}
     choices: dict[tuple[str, str], Choice] = {}
@@ -119,8 +121,15 @@ def load(results: Path, profile: str, partial: bool = False) -> Results:
             _check_files(folder, name)
             choices[rule, run.name] = read_choice(folder / "samples" / name, name)
             sampled[name] = SamplingRecord.read(folder / "samples" / name, "sample", name)
-            judged, _ = _grades(folder, plan, name)
+            judged, _ = _grades(folder, plan.benchmarks, name)
             chosen |= {(rule, run.name, benchmark): graded for benchmark, graded in judged.items()}
+    held_out: dict[str, Graded] = {}
+    if tuning := plan.tuning:
+        chooses = {tuning.select_on: plan.protocol.samples[tuning.select_on]}
+        for run in (run for run in runs if run.method in tuning.points()):
+            judged, _ = _grades(folder, chooses, run.name)
+            held_out |= {run.name: judged[tuning.select_on]} if judged else {}
+        _one_grading(folder, {(run, tuning.select_on): graded for run, graded in held_out.items()})
     _one_protocol(folder, plan.protocol.asked_by, sampled)
     manifest = folder / "data" / "manifest.json"
     check_objects(manifest, "run stage prepare again")
@@ -137,6 +146,7 @@ def load(results: Path, profile: str, partial: bool = False) -> Results:
         data=_manifest(manifest, {benchmark for _, benchmark in grades}),
         choices=choices,
         chosen=chosen,
+        held_out=held_out,
         probes={name: _probe(folder / "probes" / name, name) for name in plan.probes},
         undeclared=_undeclared(
             folder,
@@ -179,15 +189,15 @@ def _probe(folder: Path, name: str) -> Probe:
     return Probe(read_summary(folder, name), {table: pd.read_csv(folder / f"{table}.csv") for table in TABLES})
 
 
-def _grades(folder: Path, plan: ReportPlan, run: str) -> tuple[dict[str, Graded], dict[str, str]]:
-    """Benchmark -> grades, and benchmark -> reason for those that were not graded."""
+def _grades(folder: Path, samples: dict[str, int], run: str) -> tuple[dict[str, Graded], dict[str, str]]:
+    """Benchmark -> grades, and benchmark -> reason for those that were not graded. `samples`: benchmark -> k."""
     judged, not_judged, graded = {}, {}, folder / "grades" / run
-    for benchmark, score in read_scores(graded, plan.benchmarks, run).items():
+    for benchmark, score in read_scores(graded, samples, run).items():
         if isinstance(score, NotRun):
             not_judged[benchmark] = score.reason
         else:
             table = graded / f"{benchmark}.parquet"
-            judged[benchmark] = read_grades(table, score, plan.benchmarks[benchmark], run)
+            judged[benchmark] = read_grades(table, score, samples[benchmark], run)
     return judged, not_judged
 
 

@@ -20,6 +20,7 @@ from stages.reporting.sections.probes import probes_section
 from stages.reporting.sections.schedules import schedules_section
 from stages.reporting.sections.training import training_section
 from stages.reporting.sections.trust import trust_section
+from stages.reporting.sections.tuning import tuning_section
 from stages.reporting.sections.verdicts import verdicts_section
 from stages.reporting.side_files.samples import FILE_BYTES, TEXT_CHARACTERS
 from stages.reporting.tables.comparison import Comparison
@@ -47,6 +48,8 @@ def all_sections(
     parts.append(benefits_section(results, tables))
     if pairs(results):
         parts.append(controls_section(results, tables["controls"]))
+    if results.plan.tuning:
+        parts.append(tuning_section(results, tables["tuning"], tables["tuned_gains"]))
     if results.plan.checkpoints:
         parts.append(checkpoints_section(results, tables["checkpoints"]))
     parts += [verdicts_section(results, tables, compared), price_section(results, tables)]
