@@ -136,12 +136,15 @@ NOT_IMPLEMENTED = {
     ),
     "rep_exp": (
         "2510.11686",
-        "its bonus is computed of the hidden states of a frozen model, which the backend does not hand to methods",
+        "its bonus is how far a response's mean hidden state, of a frozen model, stands from those of its group "
+        "(verl-recipe@48ea0a7, rep_exp: leverage in a sparse projection to 32 dimensions, β 0.01); verl's passes give "
+        "log-probs and no hidden states, and no other method here needs any",
     ),
     "dph_rl": (
         "2509.07430",
-        "it trains on responses that the initial model gave to prompts that it solves, sampled before the training; "
-        "the backend trains on the step's own responses only",
+        "beside the step's responses it takes a divergence (seamoke/DPH-RL@139a9b2: forward KL, or that of Jensen and "
+        "Shannon) on responses that the initial model gave, before the training, to prompts that it solves, which are then "
+        "left out of the training set; rows that were not sampled in the step are a place that no other method here needs",
     ),
     "adapo": (
         "2603.11682",
