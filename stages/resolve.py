@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> None:
         write_text(folder / FILE, operation.text())
         write_json(folder / MADE_FROM, {"profile": params.profile, "sha256": made_from})
     write_json(Path("results") / params.profile / "probes" / DECLARED, list(declared_probes(params)))
+    write_json(Path("results") / params.profile / "train" / DECLARED, report_plan(params).runs)
 
 
 def check_own_files(params: Params) -> None:

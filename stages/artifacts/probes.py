@@ -17,7 +17,7 @@ from stages.common.files import InputError, write_json, write_text
 from stages.common.validation import read_as
 
 FILE = "summary.json"
-DECLARED = "declared.json"  # beside the folders of the probes: the names of those that the profile has
+DECLARED = "declared.json"  # beside the folders of probes, and of runs: the names of those that the profile has
 DIGITS = 8  # of every number, which is more than anyone reads
 
 # estimate -> its name for a reader (stages/probes/estimates.py)

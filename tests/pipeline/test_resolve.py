@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from stages.common.files import read_jsonl
 from stages.common.yaml_reader import safe_load
@@ -14,7 +15,7 @@ from stages.profile.fingerprint import REGISTRIES, WITHOUT_EFFECT, NotCovered, c
 from stages.profile.params import load
 from stages.profile.resolution import plans
 from tests.forks import changed, evaluation, forks, plans_of
-from tests.project import ROOT, copy_project, edited, run
+from tests.project import ROOT, copy_project, edited, run, set_params
 
 STAGES = ("prepare", "model", "train", "sample", "sample_checkpoints", "choose", "diagnose", "report")
 
@@ -220,6 +221,23 @@ def _check_a_released_model(project: Path, before: dict, after: dict) -> None:
         assert released.read_bytes() == (project / "stand_in" / name).read_bytes()
     dry = run(project, "dvc", "repro", "--dry", stages[1])
     assert re.findall("> (.*)", dry.stdout) == ["locks/python cpu -m stages.sample smoke theirs-1.5b"], dry.stderr
+
+
+def test_where_nothing_is_trained_the_report_depends_on_what_is_made(tmp_path):
+    """Each of its dependencies is there, or some stage of the profile makes it or something in it."""
+    project = copy_project(tmp_path)
+    (project / "theirs").mkdir()
+    (project / "theirs/config.json").write_text("{}")
+    set_params(project, methods=[], models={"theirs": {"folder": "theirs"}})
+    with Repo(str(project), uninitialized=True) as repo:
+        stages = {stage.name: stage for stage in repo.index.stages}
+        made = [Path(out.fs_path) for stage in stages.values() for out in stage.outs]
+        needed = [Path(dep.fs_path) for dep in stages["report@smoke"].deps]
+    assert (
+        not any(name.startswith(("train", "sample@")) for name in stages) and "sample_released@smoke-theirs" in stages
+    )
+    for path in needed:
+        assert path.exists() or any(out == path or path in out.parents or out in path.parents for out in made), path
 
 
 def test_every_stage_depends_on_its_own_plan():
