@@ -18,8 +18,8 @@ def tuning_section(results: Results, tried: pd.DataFrame, gained: pd.DataFrame) 
         Text(
             f"Each of {count_of(len(points), 'method')} was trained with {size} settings and"
             f" {count_of(len(plan.seeds), 'seed')} each. The mean of avg@{plan.protocol.samples[tuning.select_on]} on"
-            f" {tuning.select_on} chose; that set is in no other section, and its scores of what was chosen are too high for"
-            " having chosen."
+            f" {tuning.select_on} chose. No other section has scores on that set, and here those of what was chosen are too high"
+            " for having chosen."
         )
     ]
     chosen = set(tried.loc[tried["chosen"].astype(bool), "method"])
