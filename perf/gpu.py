@@ -36,10 +36,10 @@ from stages.rl.batch import TrainingStep, Update
 from stages.rl.batch_statistics import with_batch_statistics
 from stages.rl.logits import chunked
 from stages.rl.method import Method
+from stages.tools.gpus import GIB
 
 DOCUMENT = Path("docs/gpu.md")
 HEADING = "## Every method in bfloat16"
-GIB = 2**30
 LEARNING_RATE = 1e-6
 # config.json of Qwen/Qwen2.5-0.5B
 SHAPES = {"hidden": 896, "layers": 24, "heads": 14, "kv_heads": 2, "intermediate": 4864, "vocabulary": 151_936}

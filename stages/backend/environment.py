@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 import uuid
 from importlib.metadata import PackageNotFoundError, version
 
@@ -68,7 +67,6 @@ def environment(backend: Backend, joins: bool = False) -> dict[str, str]:
 
     `joins`: for a session in a Ray cluster that others started, whose processes on any node are to have them.
     """
-    session = uuid.uuid4().hex[:12]
     variables = {
         "PYTHONPATH": os.getcwd(),
         "PYTHONHASHSEED": "0",
@@ -81,15 +79,13 @@ def environment(backend: Backend, joins: bool = False) -> dict[str, str]:
         "WANDB_MODE": "disabled",
         "TOKENIZERS_PARALLELISM": "false",
         "RAY_DEDUP_LOGS": "0",
-        SESSION: session,
+        SESSION: uuid.uuid4().hex[:12],
         "RAY_enable_worker_prestart": "0",  # every actor gets a process of its own: idle ones only delay the start
         "RAY_prestart_worker_first_driver": "0",
         "HYDRA_FULL_ERROR": "1",
     }
     if not joins:
-        # the ranks of one machine meet at a file: torch's server for that listens on all addresses, whatever it is told
-        meeting = {"DIST_INIT_METHOD": f"file://{tempfile.gettempdir()}/entropy_bench_{session}"}
-        variables |= OF_ONE_MACHINE | meeting
+        variables |= OF_ONE_MACHINE
     if backend.platform == "cpu":
         variables |= {
             "VERL_PLATFORM": "cpu",

@@ -11,9 +11,10 @@ from verl.utils import tensordict_utils as tu
 from verl.utils.metric import AggregationType, Metric
 from verl.workers.utils.padding import no_padding_2_padding
 
+from stages.artifacts.steps import COLUMNS, OWN
 from stages.profile.sections.backend import EngineCorrection
 from stages.rl.aggregation import aggregate
-from stages.rl.batch import TrainingStep, Update
+from stages.rl.batch import State, TrainingStep, Update
 from stages.rl.batch_statistics import batch_of, with_batch_statistics
 from stages.rl.engine import engine_weights
 from stages.rl.logits import chunked
@@ -98,7 +99,7 @@ class MethodLoss:
 
         What `Method.token_loss` logs becomes a mean over all tokens of the mini-batch, so that it does not depend on how
         the mini-batch is split, unless the method itself looks at the parts. All is logged under the name that it has in
-        the method; `stages.backend.trainer.logged_by_loss` finds it again among verl's own.
+        the method; `logged_by_loss` finds it again among verl's own.
         """
         ranks, tokens = data["dp_size"], data["batch_num_tokens"]  # FSDP averages over ranks: hence the factor
         kept = tu.get_non_tensor_data(data, "bench_kept", default=None)
@@ -151,3 +152,15 @@ class MethodView(MethodLoss):
 
     def loss(self, update: Update, data: TensorDict) -> tuple[Tensor, dict[str, Any]]:
         return torch.zeros(()), {}
+
+
+def logged_by_loss(of_update: dict[str, Any], state: State) -> dict[str, float]:
+    """What MethodLoss logged, out of all that verl tells of an update, where each name begins with "actor/".
+
+    A name is the bench's when it is a column of the step log, begins with `OWN` (a method's own number), or is a name of
+    the method's `state` (what the method accumulated).
+    """
+    values = {name.removeprefix("actor/"): value for name, value in of_update.items()}
+    return {
+        name: float(value) for name, value in values.items() if name in COLUMNS or name.startswith(OWN) or name in state
+    }

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -99,7 +100,11 @@ def train(
 
         given = environment(left[0].plan.backend, operation.joins) | variables(operation.loggers, left[0].work)
         try:
-            with swept(operation, marks), supervised(command, given, log.path, *marks) as process:
+            with (
+                swept(operation, marks),
+                meeting_place(operation) as place,
+                supervised(command, given | place, log.path, *marks) as process,
+            ):
                 wait(process, log.path, PATIENCE, follow)
         except ProcessFailed as error:
             if log.current is None:
@@ -110,6 +115,19 @@ def train(
             failed |= {run.plan.run: "ended before its last step" for run in left if not run.is_done()}
         failed |= {run.plan.run: reason for run in left if (reason := run.failure())}
     return failed
+
+
+@contextmanager
+def meeting_place(operation: Operation) -> Iterator[dict[str, str]]:
+    """Tells verl where the ranks of a session on one machine find each other: at a file, as long as the block lasts.
+
+    torch's server for that listens on all addresses, whatever it is told. Only a session in a cluster needs it.
+    """
+    if operation.joins:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="entropy_bench_") as folder:
+        yield {"DIST_INIT_METHOD": f"file://{folder}/ranks"}
 
 
 @contextmanager

@@ -31,10 +31,11 @@ from verl.utils.dataset.rl_dataset import collate_fn
 from verl.workers.utils.padding import response_from_nested, response_to_nested
 
 from stages.artifacts.model import check_model
-from stages.artifacts.steps import COLUMNS, OWN, line_of
+from stages.artifacts.steps import OWN, line_of
 from stages.backend.bench_config import RUN_BEGINS, BenchConfig, BenchRun
 from stages.backend.checkpoints import checkpoint, exported, keep_last_whole, kept_weights, mark_whole, rewind_log
 from stages.backend.loggers import forget_run, variables_of_run
+from stages.backend.loss import logged_by_loss
 from stages.backend.measure import TokenClasses, measure
 from stages.backend.mini_batches import shared_out
 from stages.backend.perplexity import perplexities
@@ -388,15 +389,3 @@ class BenchTrainer(PPOTrainerSync):
             with output_folder(kept_weights(self.work, self.global_steps), check_model) as folder:
                 for file in exported(saved).iterdir():
                     os.link(file, folder / file.name)
-
-
-def logged_by_loss(of_update: dict[str, Any], state: State) -> dict[str, float]:
-    """What MethodLoss logged, out of all that verl tells of an update, where each name begins with "actor/".
-
-    A name is the bench's when it is a column of the step log, begins with `OWN` (a method's own number), or is a name of
-    the method's `state` (what the method accumulated).
-    """
-    values = {name.removeprefix("actor/"): value for name, value in of_update.items()}
-    return {
-        name: float(value) for name, value in values.items() if name in COLUMNS or name.startswith(OWN) or name in state
-    }

@@ -6,7 +6,7 @@ H is the step's entropy at T, V the number of tokens that the model knows. H* is
 of the steps it falls to 0.9 of that, along a cosine. T is the sampling's and that of the trainer's passes: the policy that is
 trained is the tempered one.
 
-Defaults: the temperature of the profile at first, 40 % and 0.9, as in LiaoMengqi/E3-RL4LLMs@7e90b8e,
+Defaults: the temperature of the profile at first, 40 % and 0.9, as in LiaoMengqi/E3-RL4LLMs@f9dae72,
 e3/worker/temperature_scheduler.py.
 Deviations from the paper: its other half, more responses to harder prompts, is not part of this method. H is the old policy's
 over the whole step; the code averages that of its updates. Where H is 0 the formula has no value, and T stays.
@@ -24,8 +24,8 @@ class E3Temperature(rl.Method):
     sources = rl.Sources(left_out=("more responses to harder prompts",))
 
     class Settings(rl.Settings):
-        falling_share: float = Field(0.4, ge=0, le=1, description="of the steps, in which H* falls; E3-RL4LLMs@7e90b8e")
-        last_target: float = Field(0.9, gt=0, le=1, description="share of H* at the end; E3-RL4LLMs@7e90b8e")
+        falling_share: float = Field(0.4, ge=0, le=1, description="of the steps, in which H* falls; E3-RL4LLMs@f9dae72")
+        last_target: float = Field(0.9, gt=0, le=1, description="share of H* at the end; E3-RL4LLMs@f9dae72")
 
     settings: Settings
 

@@ -39,7 +39,6 @@ class Rlrt(rl.Method):
     class Settings(rl.Settings):
         mixing: float = Field(0.5, ge=0, le=1, description="λ; 2605.10781, second-hand")
         weight_width: float = Field(1.0, ge=0, description="ε_w; 2605.10781 for base models, second-hand")
-
         teacher: Literal["policy", "initial"] = Field(
             "policy", description="the teacher's weights; 2605.10781, second-hand"
         )

@@ -119,6 +119,10 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
+    if isinstance(value, dict):
+        value = {
+            k: one.model_dump(exclude_none=True) if isinstance(one, BaseModel) else one for k, one in value.items()
+        }
     return (
         {None: "none", True: "true", False: "false", "": "none"}.get(value, str(value))
         if isinstance(value, str | bool | NoneType)

@@ -4,6 +4,7 @@ import subprocess
 from typing import NamedTuple
 
 GIB = 2**30
+STATE_BYTES = 16  # a parameter: weights, their gradient and Adam's two moments in float32
 
 
 class Gpu(NamedTuple):

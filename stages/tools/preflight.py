@@ -33,10 +33,9 @@ from stages.profile.sections.backend import LOCAL
 from stages.profile.sections.model import FIRST_DOWNLOAD
 from stages.tools.estimation.disk import disk
 from stages.tools.estimation.hours import parameters_of
-from stages.tools.gpus import GIB, Gpu, look_at_gpus
+from stages.tools.gpus import GIB, STATE_BYTES, Gpu, look_at_gpus
 
 DRIVER = 580  # the first for CUDA 13.0, which torch 2.11.0+cu130 is built with (NVIDIA's release notes of CUDA 13.0)
-STATE_BYTES = 16  # a parameter: weights, their gradient and Adam's two moments in float32
 OBJECT_STORE = 0.3  # of the memory: Ray's default for its object store in /dev/shm
 SECONDS = 10  # that an address is waited for
 

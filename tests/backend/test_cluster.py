@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from stages.backend.environment import OF_ONE_MACHINE, PASSED_ON, environment, passed_on
-from stages.backend.session import Run, train
+from stages.backend.session import Run, meeting_place, train
 from stages.common.supervise import MARK
 from stages.profile.params import load
 from stages.profile.plans.operation import Operation
@@ -27,7 +27,16 @@ SMALL = {"prompts_per_step": 4, "updates_per_step": 2, "micro_batch": 8, "steps"
 def test_a_session_on_one_machine_listens_there_and_one_in_a_cluster_does_not():
     alone, joined = environment(BACKEND), environment(BACKEND, joins=True)
     assert alone.items() >= OF_ONE_MACHINE.items() and not OF_ONE_MACHINE.keys() & joined.keys()
-    assert PASSED_ON not in alone and "DIST_INIT_METHOD" in alone.keys() - joined.keys()
+    assert PASSED_ON not in alone
+
+
+def test_ranks_meet_at_a_file_that_does_not_stay_and_in_a_cluster_at_none():
+    with meeting_place(Operation(profile="x")) as given:
+        folder = Path(given["DIST_INIT_METHOD"].removeprefix("file://")).parent
+        assert folder.is_dir() and list(given) == ["DIST_INIT_METHOD"]
+    assert not folder.exists()
+    with meeting_place(Operation(profile="x", ray_address="auto")) as given:
+        assert given == {}
 
 
 def test_what_is_passed_on_is_what_a_session_on_one_machine_has(monkeypatch):
@@ -36,8 +45,7 @@ def test_what_is_passed_on_is_what_a_session_on_one_machine_has(monkeypatch):
         monkeypatch.setenv(name, value)
     found = passed_on()
     assert found[MARK] == "/a/run/session_log.txt"
-    ours = {name for name in environment(BACKEND) if not name.startswith("RAY_")}
-    ours -= {*OF_ONE_MACHINE, "DIST_INIT_METHOD"}
+    ours = {name for name in environment(BACKEND) if not name.startswith("RAY_")} - OF_ONE_MACHINE.keys()
     assert ours <= found.keys() and all(found[name] == given[name] for name in ours)
     monkeypatch.delenv(PASSED_ON)
     assert passed_on() == {}

@@ -11,9 +11,8 @@ from stages.common.tables import markdown_table
 from stages.profile.plans.train import TrainPlan
 from stages.tools.estimation.hours import Assumptions, Work
 from stages.tools.estimation.throughput import Throughput
-from stages.tools.gpus import GIB
+from stages.tools.gpus import GIB, STATE_BYTES
 
-STATE_BYTES = 16  # a parameter: weights, their gradient and Adam's two moments in float32
 LOGIT_BYTES = 18  # a token and word in an update: docs/gpu.md, 21 GiB for 8,192 tokens of 152,064 words
 ASSUMED = Assumptions._field_defaults
 PARTS = {  # verl's names
