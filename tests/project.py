@@ -16,6 +16,8 @@ from stages.common.yaml_reader import safe_load
 
 ROOT = Path(__file__).resolve().parent.parent
 EVALUATION_PYTHON = ROOT / ".venv/eval/bin/python"
+# Of `backend`, in tests that train: of two at a time each has a core, where a second thread is mostly waited for.
+ONE_CORE = {"threads": 1}
 
 
 def copy_project(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from stages.common.supervise import MARK
 from stages.profile.params import load
 from stages.profile.plans.operation import Operation
 from stages.profile.resolution import training_plan
-from tests.project import ROOT, copy_project, run
+from tests.project import ONE_CORE, ROOT, copy_project, run
 
 BACKEND = load(ROOT / "profiles/smoke.yaml").backend
 SMALL = {"prompts_per_step": 4, "updates_per_step": 2, "micro_batch": 8, "steps": 2, "checkpoint_every": 1}
@@ -116,7 +116,7 @@ def trained(project: Path, name: str, operation: Operation, **backend: object) -
     """The step log of a small run of grpo."""
     params = load(ROOT / "profiles/smoke.yaml")
     optimiser = params.train.optimiser.model_copy(update={"warm_up_steps": 0})
-    changed = {"backend": params.backend.model_copy(update={"share_session": False, **backend})}
+    changed = {"backend": params.backend.model_copy(update=ONE_CORE | {"share_session": False, **backend})}
     params = params.model_copy(
         update={"train": params.train.model_copy(update=SMALL | {"optimiser": optimiser}), **changed}
     )

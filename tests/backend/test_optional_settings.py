@@ -19,7 +19,7 @@ from stages.common.yaml_reader import safe_load
 from stages.profile.params import load
 from stages.profile.plans.operation import FILE, Operation
 from stages.profile.resolution import plans
-from tests.project import ROOT, copy_project, edit, run, set_params
+from tests.project import ONE_CORE, ROOT, copy_project, edit, run, set_params
 
 
 def with_backend(tmp_path, methods=None, **fields):
@@ -98,7 +98,7 @@ def trained(tmp_path_factory):
         "train__optimiser__warm_up_steps": 0,
     }
     small |= {"train__micro_batch": 8, "methods": ["grpo", "steer"], "backend__loggers": ["wandb", "tensorboard"]}
-    small |= {"backend__engine_correction": "truncated_importance_sampling"}
+    small |= {"backend__engine_correction": "truncated_importance_sampling", "backend__threads": ONE_CORE["threads"]}
     edit(project, "stages/backend/config.py", '"dtype": backend.dtype,', '"dtype": "bfloat16",')  # the engine's alone
     set_params(project, **small)
     with listening() as addresses:

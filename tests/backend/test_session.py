@@ -16,7 +16,7 @@ from stages.methods import class_of
 from stages.profile.params import load
 from stages.rl.method import HOOKS
 from stages.tools.sweep import plan_of, settings_of
-from tests.project import ROOT, copy_project, descendants_left, run
+from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, run
 
 pytestmark = pytest.mark.slow
 # branches and dynamic sampling; two epochs and a reference; per-prompt history; a mask by quantile; choice of tokens;
@@ -33,7 +33,9 @@ RUNS = [*((name, 1) for name in (*COVERING, *OF_MICRO_BATCHES, "steer")), *AGAIN
 # A quarter of a smoke run's step; two mini-batches of two micro-batches each.
 SMALL = {"prompts_per_step": 4, "updates_per_step": 2, "micro_batch": 8}
 PARAMS = load(ROOT / "profiles/smoke.yaml")
-PARAMS = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update=SMALL)})
+PARAMS = PARAMS.model_copy(
+    update={"train": PARAMS.train.model_copy(update=SMALL), "backend": PARAMS.backend.model_copy(update=ONE_CORE)}
+)
 
 
 def test_these_methods_override_every_hook():
@@ -46,6 +48,7 @@ def project(tmp_path_factory):
     path = project / "profiles/smoke.yaml"
     profile = safe_load(path.read_text())
     profile["train"] |= SMALL
+    profile["backend"] |= ONE_CORE
     path.write_text(yaml.safe_dump(profile))
     done = run(project, "dvc", "repro", "prepare@smoke", "model@smoke")
     assert done.returncode == 0, done.stderr

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from stages.common.files import read_json, read_jsonl, sha256
-from tests.project import ROOT, clean_environment, copy_project, descendants_left, run, set_params
+from tests.project import ONE_CORE, ROOT, clean_environment, copy_project, descendants_left, run, set_params
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +33,7 @@ SMALL = {
     "train__micro_batch": 8,  # two a mini-batch
     "train__checkpoint_every": 2,
     "train__optimiser__warm_up_steps": 0,
+    "backend__threads": ONE_CORE["threads"],
     "evaluation__benchmarks": ["lab_sum", "lab_code"],
     "evaluation__samples": {"lab_sum": 4, "lab_code": 2},
     "checkpoints": {"paper": "best on lab_sum", "early": "step 2"},

@@ -1,6 +1,7 @@
 """`make preflight OPTIONS=--step` with the smoke profile on a CPU, and the estimate from what it has measured."""
 
 import re
+import shutil
 
 import pytest
 
@@ -13,7 +14,7 @@ from stages.tools.estimation.throughput import Throughput
 from stages.tools.longest.prompts import write_prompts
 from stages.tools.longest_step import IGNORE_EOS, most_demanding, plan_of
 from stages.tools.preflight import sources_of
-from tests.project import ROOT, copy_project, descendants_left, run
+from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, run, set_params
 
 DAPO = ROOT / "profiles/qwen2.5-math-7b-dapo.yaml"
 MEASURED = Throughput(
@@ -108,12 +109,12 @@ def test_the_laboratory_needs_no_fetched_set():
 
 
 @pytest.mark.slow
-def test_the_real_step_on_a_cpu(tmp_path):
+def test_the_real_step_on_a_cpu(shipped_model, tmp_path):
     project = copy_project(tmp_path / "project")
+    set_params(project, backend__threads=ONE_CORE["threads"])
     done = run(project, "python", "-m", "stages.tools.preflight", "--step")
     assert done.returncode == 1 and "results/smoke/model is missing: make repro TARGETS=model@smoke" in done.stderr
-    made = run(project, "dvc", "repro", "model@smoke")
-    assert made.returncode == 0, made.stdout + made.stderr
+    shutil.copytree(shipped_model, project / "results/smoke/model")
     done = run(project, "python", "-m", "stages.tools.preflight", "--step", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (

@@ -15,7 +15,7 @@ from stages.tools.rehearsal.forced_reward import forced
 from stages.tools.rehearsal.scaling import scaled
 from stages.tools.rehearsal.tokenizer import fetch_ranks
 from stages.tools.rehearse import chosen
-from tests.project import ROOT, copy_project, descendants_left, run
+from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, edit, run
 from tests.small_mirror import small_mirror, write_table
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
@@ -133,6 +133,8 @@ def test_a_7b_profile_is_rehearsed_from_small_data_to_the_report(tmp_path, packa
     project, mirror = copy_project(tmp_path / "project"), tmp_path / "mirror"
     shutil.copytree(packages, project / "work/rehearsal/packages")
     write_table(project / "data/sources.yaml", small_mirror(mirror))
+    threads = f'"backend.threads", {ONE_CORE["threads"]}'
+    edit(project, "stages/tools/rehearsal/scaling.py", '"backend.threads", 2', threads)
     command = ["python", "-m", "stages.tools.rehearse", "profiles/qwen2.5-math-7b-dapo.yaml", "--methods", "grpo,steer"]
     done = run(project, *command, timeout=3000, MIRROR=str(mirror))
     assert done.returncode == 0, done.stdout + done.stderr
