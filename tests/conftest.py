@@ -1,6 +1,8 @@
 """What holds for all tests: none depends on how busy the machine is, or on numbers that another run would draw anew."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,6 +28,21 @@ def shipped_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shipped_model")
     lab(ModelPlan(**CODE, bench_seed=1, model=Model(source="lab"), dtype="float32"), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def with_data_and_model(shipped_model):
+    """Puts into a project what the stages prepare and model write for one of its profiles, of the laboratory's data."""
+    from stages.prepare import prepare
+    from stages.profile.params import load
+    from stages.profile.resolution import plans
+
+    def put(project: Path, profile: str) -> None:
+        results = project / "results" / profile
+        prepare(plans(load(project / f"profiles/{profile}.yaml"))["prepare"], results / "data", model=shipped_model)
+        shutil.copytree(shipped_model, results / "model")
+
+    return put
 
 
 def pytest_collection_modifyitems(items):

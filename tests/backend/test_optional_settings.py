@@ -109,11 +109,11 @@ def trained(tmp_path_factory):
 
 @contextmanager
 def listening():
-    """The addresses that processes below this one listen on, looked at four times a second."""
+    """The addresses that processes below this one listen on, looked at once a second."""
     found, ended = set(), threading.Event()
 
     def look():
-        while not ended.wait(0.25):
+        while not ended.wait(1.0):
             for process in psutil.Process().children(recursive=True):
                 with suppress(psutil.NoSuchProcess):
                     found.update(c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN)

@@ -18,14 +18,14 @@ from stages.profile.resolution import training_plan
 from tests.project import ROOT
 
 pytestmark = pytest.mark.slow
-RESPONSES, PROMPT, VOCABULARY = 64, 6, 401
+RESPONSES, PROMPT, VOCABULARY = 32, 6, 401
 TOKENS = 64  # at most, in a micro-batch without padding: about five of the responses with their prompts
 # one method of each kind: plain, maximum, per-response mean, mask with quantile, random choice, reference, logits
 SEVERAL = ["grpo", "steer", "gspo", "forking_tokens", "clip_cov", "archer", "aent", "clip_v", "dr_grpo"]
 OF_MICRO_BATCHES = ["forking_tokens=code", "kl_cov=verl"]  # what these learn depends on the micro-batch
 # ranks -> (micro-batch, tokens of one without padding) of the actors
 ACTORS: dict[int, list[tuple[int, int | None]]] = {
-    1: [(64, None), (8, None), (8, TOKENS)],
+    1: [(RESPONSES, None), (8, None), (8, TOKENS)],
     2: [(8, None), (8, TOKENS)],
 }
 
@@ -75,7 +75,7 @@ def run_ranks(ranks: int, variables: dict[str, str], batch: Path, launches: list
 
 
 def mini_batch() -> dict:
-    """64 ragged responses of random tokens, as the trainer hands them to the actor."""
+    """32 ragged responses of random tokens, as the trainer hands them to the actor."""
     generator = torch.Generator().manual_seed(5)
     lengths = torch.randint(1, 13, (RESPONSES,), generator=generator).tolist()
 
@@ -125,17 +125,17 @@ SPLITS = {
 @pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
 @pytest.mark.parametrize("name", SEVERAL)
 def test_the_split_of_a_mini_batch_changes_no_gradient(gradients, name, split):
-    assert same(gradients[1, 64, None][name], gradients[split][name])
+    assert same(gradients[1, RESPONSES, None][name], gradients[split][name])
 
 
 @pytest.mark.parametrize("name", OF_MICRO_BATCHES)
 def test_what_looks_at_micro_batches_depends_on_them_and_on_neither_ranks_nor_padding(gradients, name):
     for split in SPLITS.values():
         assert same(gradients[1, 8, None][name], gradients[split][name])
-    assert not same(gradients[1, 64, None][name], gradients[1, 8, None][name])
+    assert not same(gradients[1, RESPONSES, None][name], gradients[1, 8, None][name])
 
 
 def test_methods_differ(gradients):
     """Or the comparison above would show nothing."""
-    one, *others = (gradients[1, 64, None][name] for name in SEVERAL)
+    one, *others = (gradients[1, RESPONSES, None][name] for name in SEVERAL)
     assert all(any(not torch.equal(one[weight], other[weight]) for weight in one) for other in others)

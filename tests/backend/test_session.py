@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stages.artifacts.steps import read_steps
+from stages.backend.config import OPERATION
 from stages.backend.session import Run, train
 from stages.common.yaml_reader import safe_load
 from stages.methods import class_of
 from stages.profile.params import load
+from stages.profile.plans.operation import Operation
 from stages.rl.method import HOOKS
 from stages.tools.sweep import plan_of, settings_of
 from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, run
+from tests.raylets import left_of, two_raylets
 
 pytestmark = pytest.mark.slow
 # branches and dynamic sampling; two epochs and a reference; per-prompt history; a mask by quantile; choice of tokens;
@@ -43,15 +47,14 @@ def test_these_methods_override_every_hook():
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, with_data_and_model):
     project = copy_project(tmp_path_factory.mktemp("session") / "project")
     path = project / "profiles/smoke.yaml"
     profile = safe_load(path.read_text())
     profile["train"] |= SMALL
     profile["backend"] |= ONE_CORE
     path.write_text(yaml.safe_dump(profile))
-    done = run(project, "dvc", "repro", "prepare@smoke", "model@smoke")
-    assert done.returncode == 0, done.stderr
+    with_data_and_model(project, "smoke")
     return project
 
 
@@ -139,17 +142,36 @@ def test_the_bytes_do_not_depend_on_what_ran_before(swept, name):
     assert result(first) == result(again)
 
 
+def trained_alone(project, method: str, operation=OPERATION, checkpoint_every: int = 3, **backend) -> Run:
+    """The run of a method in a session of its own."""
+    plan = plan_of(PARAMS, f"{method}-1", *settings_of(method, PARAMS.method_settings))
+    every = plan.train.model_copy(update={"checkpoint_every": checkpoint_every})
+    of_its_own = plan.backend.model_copy(update={"share_session": False, **backend})
+    one = Run(plan.model_copy(update={"train": every, "backend": of_its_own}), project / f"work/alone/{method}-1")
+    data, model = project / "results/smoke/data/train/lab.parquet", project / "results/smoke/model"
+    assert train([one], data, model, lambda: None, operation) == {}
+    return one
+
+
 def test_the_bytes_are_those_of_a_run_alone(project, swept):
     """Whose engine has no reference, whose workers keep no weights to go back to, and which has more checkpoints. CURE
     branches responses and drops groups, so that more than with another method depends on the order of requests.
     """
-    plan = plan_of(PARAMS, "cure-1", *settings_of("cure", PARAMS.method_settings))
-    every = plan.train.model_copy(update={"checkpoint_every": 1})
-    backend = plan.backend.model_copy(update={"share_session": False})
-    alone = Run(plan.model_copy(update={"train": every, "backend": backend}), project / "work/alone/cure-1")
-    data, model = project / "results/smoke/data/train/lab.parquet", project / "results/smoke/model"
-    assert train([alone], data, model, lambda: None) == {}
+    alone = trained_alone(project, "cure", checkpoint_every=1)
     assert result(alone.work) == result(folder(swept, "cure"))
+
+
+def test_two_ranks_on_two_nodes_train_as_one_rank_does(project, swept):
+    """The first step has the same policy and the same samples, so all its numbers agree up to the order of sums; STEER's
+    weights have the maximum of a mini-batch, which both ranks share. Of the session nothing is left on any node.
+    """
+    with two_raylets() as address:
+        joined = Operation(profile="smoke", ray_address=address)
+        two = trained_alone(project, "steer", joined, nodes=2, ray_address=address)
+        assert left_of(two.work) == []
+    steps, other = (read_steps(work / "steps.jsonl", 3) for work in (two.work, folder(swept, "steer")))
+    for column in ("entropy", "reward", "response_length", "gradient_norm", "method_token_weight"):
+        assert steps[0][column] == pytest.approx(other[0][column], rel=1e-3)
 
 
 def test_another_seed_gives_other_bytes(swept):

@@ -49,11 +49,9 @@ def test_a_step_that_moved_is_told():
 
 
 @pytest.mark.slow
-def test_a_run_of_the_lab_gives_what_is_kept_of_it(tmp_path):
+def test_a_run_of_the_lab_gives_what_is_kept_of_it(tmp_path, with_data_and_model):
     project = copy_project(tmp_path / "project")
-    (project / "params.yaml").write_bytes((project / "profiles/lab.yaml").read_bytes())
-    done = run(project, "dvc", "repro", "prepare@lab", "model@lab")
-    assert done.returncode == 0, done.stderr
+    with_data_and_model(project, "lab")
     again = run(project, "python", "-m", "stages.tools.rerun", "grpo-1")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "grpo-1: as kept" in again.stdout and json.loads(Path(KEPT, "origin.json").read_text())["commit"]
