@@ -2,7 +2,7 @@
 
     python -m perf.faults [--kills 20] [--fills 20] [--writers 8] [--seed 1] [--write]
 
-Takes the two short runs of tests/pipeline/test_end_to_end.py. In one copy of the project the pipeline runs to its end, and the
+Takes the two short runs of tests/pipeline/pair.py. In one copy of the project the pipeline runs to its end, and the
 time of each kind of stage is taken. In a second copy, where all of it stands, a kind of stage is run again from nothing and
 killed (kill −9 of DVC's process group) at a moment drawn from its time, or while a checkpoint is written, and then run to its
 end; so with each kind in turn, until there were so many kills. A third copy lies in a file system in memory, which is filled to
@@ -33,7 +33,7 @@ import yaml
 
 from perf.pages import write_part
 from stages.common.files import sha256
-from tests.pipeline.test_end_to_end import pair_project
+from tests.pipeline.pair import pair_project
 from tests.project import clean_environment, descendants_left
 
 SHARE_WHILE_SAVING = 0.5  # of the kills of a training wait for a checkpoint that is being written

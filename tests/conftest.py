@@ -11,7 +11,7 @@ from stages.profile.plans.model import ModelPlan
 from stages.profile.sections.model import Model
 from tests.plans import CODE
 
-LONGEST = {"test_end_to_end.py", "test_session.py"}
+LONGEST = {"test_end_to_end.py", "test_rehearse.py", "test_session.py"}
 
 settings.register_profile("bench", deadline=None, derandomize=True)
 settings.load_profile("bench")

@@ -56,14 +56,15 @@ def longest_step(params: Params, wanted: str | None = None) -> Path:
     if failed:
         raise InputError(f"the longest step {failed[plan.run]}")
     clocks, asked = list(read_jsonl(run.work / "timings.jsonl"))[-1], work(method, plan.train)
-    length = read_steps(run.steps, STEPS)[-1]["response_length"]
-    if round(length) != plan.train.max_response_tokens:
+    step = read_steps(run.steps, STEPS)[-1]
+    if round(step["response_length"]) != plan.train.max_response_tokens:
         raise InputError(
-            f"responses had {length:.0f} tokens and not {plan.train.max_response_tokens}: the engine does not heed {IGNORE_EOS}"
+            f"responses had {step['response_length']:.0f} tokens and not {plan.train.max_response_tokens}: the engine does not heed {IGNORE_EOS}"
         )
     found = throughput(params.profile, plan, method, asked, clocks["seconds"], memory)
     print(table(found, clocks, plan, asked, size_of(model)))
     whole = found.seconds_a_step(params)[method_name(plan)]
+    print(gap(step, plan.backend.engine_correction))
     print(f"a whole step of the profile, every response as long as allowed: {whole:,.1f} s")
     path = PLACE / f"{params.profile}.json"
     found.write(path)
@@ -122,6 +123,17 @@ def method_name(plan: TrainPlan) -> str:
 
 def responses(plan: TrainPlan) -> int:
     return plan.train.prompts_per_step * plan.train.responses_per_prompt
+
+
+def gap(step: dict[str, int | float], correction: str) -> str:
+    """What the engine's log-probs are from the trainer's in a line of the step log, which long responses show best."""
+    weight = (
+        f"; {correction} weights them with {step['engine_weight']:.6f} on average" if "engine_weight" in step else ""
+    )
+    return (
+        f"trainer against engine: {step['engine_log_prob_difference']:.2g} nats a token, {step['engine_ratio_outside']:.2%} of tokens "
+        f"with a ratio outside of 0.5 to 2{weight}"
+    )
 
 
 def throughput(

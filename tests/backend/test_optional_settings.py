@@ -1,14 +1,10 @@
-"""Settings of `backend` that no shipped profile has: loggers, which no result depends on, and what is done about an engine
-that is not quite the trainer."""
+"""Settings of `backend` that no shipped profile has: loggers, which no result depends on, and Ray's address. Loggers are in use
+in tests/pipeline/test_end_to_end.py.
+"""
 
-import json
 import sys
-import threading
-from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from ipaddress import ip_address
 
-import psutil
 import pytest
 import yaml
 
@@ -19,7 +15,7 @@ from stages.common.yaml_reader import safe_load
 from stages.profile.params import load
 from stages.profile.plans.operation import FILE, Operation
 from stages.profile.resolution import plans
-from tests.project import ONE_CORE, ROOT, copy_project, edit, run, set_params
+from tests.project import ROOT
 
 
 def with_backend(tmp_path, methods=None, **fields):
@@ -83,83 +79,3 @@ def test_loggers_need_no_network_unless_the_caller_asks(tmp_path, monkeypatch):
 def test_a_logger_that_is_missing_names_the_line_that_installs_it():
     with pytest.raises(InputError, match=f"{sys.executable} -m pip install mlflow-skinny"):
         assert_loggers(["tensorboard", "mlflow"], "cpu")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Two runs of two steps in one session: with the two loggers that the lock has, and with an engine in bf16 under a
-    trainer in float32, for which the loss is weighted."""
-    project = copy_project(tmp_path_factory.mktemp("loggers") / "project")
-    small = {
-        "train__steps": 2,
-        "train__checkpoint_every": 2,
-        "train__prompts_per_step": 4,
-        "train__updates_per_step": 2,
-        "train__optimiser__warm_up_steps": 0,
-    }
-    small |= {"train__micro_batch": 8, "methods": ["grpo", "steer"], "backend__loggers": ["wandb", "tensorboard"]}
-    small |= {"backend__engine_correction": "truncated_importance_sampling", "backend__threads": ONE_CORE["threads"]}
-    edit(project, "stages/backend/config.py", '"dtype": backend.dtype,', '"dtype": "bfloat16",')  # the engine's alone
-    set_params(project, **small)
-    with listening() as addresses:
-        done = run(project, "dvc", "repro", "train@smoke-grpo-1", "train@smoke-steer-1")
-    assert done.returncode == 0, done.stderr
-    return project, addresses
-
-
-@contextmanager
-def listening():
-    """The addresses that processes below this one listen on, looked at once a second."""
-    found, ended = set(), threading.Event()
-
-    def look():
-        while not ended.wait(1.0):
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    found.update(c.laddr.ip for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        thread.join()
-
-
-@pytest.mark.slow
-def test_nothing_of_a_session_can_be_reached_from_another_machine(trained):
-    _, addresses = trained
-    found = {ip_address(address.removeprefix("::ffff:")) for address in addresses}  # IPv4 as IPv6 writes it
-    assert found and all(address.is_loopback for address in found)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["grpo-1", "steer-1"])
-def test_each_run_of_a_session_has_logs_of_its_own(trained, name):
-    """What TensorBoard's own reader finds are the numbers of the step log."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    trained, _ = trained
-    lines = [
-        json.loads(line) for line in (trained / f"results/smoke/train/{name}/steps.jsonl").read_text().splitlines()
-    ]
-    (work,) = (trained / "work/smoke/train").glob(f"{name}-*")
-    events = EventAccumulator(str(work / "tensorboard")).Reload()
-    for column in ("entropy", "reward", "response_length"):
-        logged = {event.step: event.value for event in events.Scalars(f"bench/{column}")}
-        assert logged == pytest.approx({line["step"]: line[column] for line in lines})
-    assert "actor/grad_norm" in events.Tags()["scalars"]  # verl's own
-    (run_file,) = work.glob(f"wandb/offline-run-*/run-{work.name}.wandb")
-    assert run_file.stat().st_size > 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["grpo-1", "steer-1"])
-def test_an_engine_in_bf16_is_seen_and_weighted(trained, name):
-    """In float32 the two are 1e-6 nats apart (test_session.py). A mean weight is near 1: E_engine[π/π_engine] = 1."""
-    trained, _ = trained
-    text = (trained / f"results/smoke/train/{name}/steps.jsonl").read_text()
-    for line in map(json.loads, text.splitlines()):
-        assert 1e-3 < line["engine_log_prob_difference"] < 0.1
-        assert 0 < abs(line["engine_weight"] - 1) < 0.02

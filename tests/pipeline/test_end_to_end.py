@@ -1,62 +1,36 @@
-"""The whole pipeline on real parts: two methods, six steps, in shared sessions. One run undisturbed, one killed while it
-trains another run than the requested one, and while it samples checkpoints to choose one.
-
-The first method is the worked example of README, so the example is executed as it stands there. The second reads logits,
-and carries a coefficient from step to step.
+"""The whole pipeline on real parts: two methods, six steps, in shared sessions. One run undisturbed, with loggers; one without,
+killed while it trains another run than the requested one, and while it samples checkpoints to choose one.
 """
 
-import os
-import re
-import signal
-import subprocess
 import time
-from pathlib import Path
+from ipaddress import ip_address
 
 import pyarrow.parquet
 import pytest
 import yaml
 
-from stages.common.files import read_json, read_jsonl, sha256
-from tests.project import ONE_CORE, ROOT, clean_environment, copy_project, descendants_left, run, set_params
+from stages.common.files import read_json, read_jsonl
+from tests.listening import listening
+from tests.pipeline.pair import kill_when, lines_of, pair_project, samples_of, stored
+from tests.project import descendants_left, run, set_params
 
 pytestmark = pytest.mark.slow
 
-SMALL = {
-    "profile": "pair",
-    "methods": ["half_sure", "aent"],
-    "method_settings": {"aent": {"entropy_low": 0.5, "entropy_high": 0.6}},  # above the model's: it moves in every step
-    "data__lab__test_per_level": 2,
-    "train__steps": 6,
-    "train__prompts_per_step": 8,
-    "train__responses_per_prompt": 4,
-    "train__updates_per_step": 2,
-    "train__micro_batch": 8,  # two a mini-batch
-    "train__checkpoint_every": 2,
-    "train__optimiser__warm_up_steps": 0,
-    "backend__threads": ONE_CORE["threads"],
-    "evaluation__benchmarks": ["lab_sum", "lab_code"],
-    "evaluation__samples": {"lab_sum": 4, "lab_code": 2},
-    "checkpoints": {"paper": "best on lab_sum", "early": "step 2"},
-}
 FIRST_LOOKED_AT = ("train/half_sure-1", "checkpoints/step-2")  # the first model that a rule samples
 
 
-def pair_project(folder: Path) -> Path:
-    project = copy_project(folder)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    path, code = re.search(r"```python\n# (stages/methods/half_sure\.py)\n(.*?)```", readme, re.DOTALL).groups()
-    (project / path).write_text(code)
-    (line,) = re.findall(r"^    (\"half_sure\": .*)$", readme, re.MULTILINE)
-    registry = project / "stages/methods/__init__.py"
-    registry.write_text(registry.read_text().replace("METHODS = {", f"METHODS = {{\n    {line}"))
-    set_params(project, **SMALL)
-    return project
+@pytest.fixture(scope="module")
+def addresses():
+    """Those that anything of the undisturbed run has listened on."""
+    return set()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(tmp_path_factory, addresses):
     project = pair_project(tmp_path_factory.mktemp("undisturbed"))
-    done = run(project, "dvc", "repro", timeout=1500)
+    set_params(project, backend__loggers=["wandb", "tensorboard"])
+    with listening(addresses):
+        done = run(project, "dvc", "repro", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     return project
 
@@ -118,6 +92,27 @@ def test_nothing_is_left_running(undisturbed):
     assert descendants_left(undisturbed) == []
 
 
+def test_nothing_could_be_reached_from_another_machine(undisturbed, addresses):
+    found = {ip_address(address.removeprefix("::ffff:")) for address in addresses}  # IPv4 as IPv6 writes it
+    assert found and all(address.is_loopback for address in found)
+
+
+@pytest.mark.parametrize("name", ["half_sure-1", "aent-1"])
+def test_each_run_of_a_session_has_logs_of_its_own(undisturbed, name):
+    """What TensorBoard's own reader finds are the numbers of the step log."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    lines = list(read_jsonl(undisturbed / f"results/pair/train/{name}/steps.jsonl"))
+    (work,) = (undisturbed / "work/pair/train").glob(f"{name}-*")
+    events = EventAccumulator(str(work / "tensorboard")).Reload()
+    for column in ("entropy", "reward", "response_length"):
+        logged = {event.step: event.value for event in events.Scalars(f"bench/{column}")}
+        assert logged == pytest.approx({line["step"]: line[column] for line in lines})
+    assert "actor/grad_norm" in events.Tags()["scalars"]  # verl's own
+    (run_file,) = work.glob(f"wandb/offline-run-*/run-{work.name}.wandb")
+    assert run_file.stat().st_size > 0
+
+
 def test_a_session_trains_and_samples_all_runs(undisturbed):
     """What the second run left says that it had no process of its own."""
     (first,) = (undisturbed / "work/pair/train").glob("half_sure-1-*")
@@ -125,7 +120,7 @@ def test_a_session_trains_and_samples_all_runs(undisturbed):
     assert (first / "session.log").exists() and not (second / "session.log").exists()
     assert "bench: run begins: aent-1" in (second / "verl.log").read_text(errors="replace")
     served = {path.parent for path in (undisturbed / "work/pair/sample").glob("*/vllm.log")}
-    looked_at = {_samples(undisturbed, f"train/{name}", "checkpoints/step-2") for name in ("half_sure-1", "aent-1")}
+    looked_at = {samples_of(undisturbed, f"train/{name}", "checkpoints/step-2") for name in ("half_sure-1", "aent-1")}
     assert len(served & looked_at) == 1  # one server for the checkpoints of both runs
     assert len(served) <= 3  # and one for what can be sampled at once: a choice may have to be waited for
 
@@ -152,49 +147,16 @@ def test_killed_runs_end_in_the_same_bytes(undisturbed, tmp_path):
     """kill −9 of everything after a checkpoint of training, then again while checkpoints are sampled; then to the end."""
     project = pair_project(tmp_path / "killed")
     steps = project / "work/pair/train"
-    kill_when(project, lambda: any(_lines(path) >= 5 for path in steps.glob("aent-1-*/steps.jsonl")))
+    kill_when(project, lambda: any(lines_of(path) >= 5 for path in steps.glob("aent-1-*/steps.jsonl")))
     assert not (project / "results/pair/train/half_sure-1").exists()  # the stage that was asked for is not done
-    kill_when(project, lambda: _stored(project, *FIRST_LOOKED_AT) >= 8)
+    kill_when(project, lambda: stored(project, *FIRST_LOOKED_AT) >= 8)
     assert not (project / "results/pair/checkpoints/half_sure-1.paper").exists()
     done = run(project, "dvc", "repro", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = steps.glob("aent-1-*/verl.log")
     assert "global_step_4" in log.read_text(errors="replace").split("Resuming from")[1][:400]
-    locks = [yaml.safe_load((folder / "dvc.lock").read_text()) for folder in (undisturbed, project)]
+    locks = [yaml.safe_load((folder / "dvc.lock").read_text())["stages"] for folder in (undisturbed, project)]
+    for stages in locks:
+        del stages["resolve@pair"]  # which knows of the loggers; what it plans is what the other stages depend on
     assert locks[0] == locks[1]
     assert descendants_left(project) == []
-
-
-def kill_when(project: Path, ready) -> None:
-    """Starts `dvc repro` and kills it and all that it started, without a warning, once `ready()` holds."""
-    process = subprocess.Popen(
-        [project / ".venv/train/bin/dvc", "repro"],
-        cwd=project,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=clean_environment(),
-    )
-    deadline = time.monotonic() + 900
-    while not ready():
-        assert process.poll() is None, "the pipeline ended before it could be killed"
-        assert time.monotonic() < deadline, "the pipeline did not get far enough to be killed"
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)  # dvc and the stage; the stage's processes die or are ended by the next call
-    process.wait()
-
-
-def _samples(project: Path, *model: str) -> Path:
-    """The folder in which samples of a model below the results are stored as they come."""
-    return project / "work/pair/sample" / sha256(project.joinpath("results/pair", *model))[:16]
-
-
-def _stored(project: Path, *model: str) -> int:
-    """How many samples of a model are stored; none where there is no model yet."""
-    if not project.joinpath("results/pair", *model).is_dir():
-        return 0
-    return sum(map(_lines, _samples(project, *model).rglob("predictions/**/*.jsonl")))
-
-
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n")

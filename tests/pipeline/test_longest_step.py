@@ -14,7 +14,7 @@ from stages.tools.estimation.throughput import Throughput
 from stages.tools.longest.prompts import write_prompts
 from stages.tools.longest_step import IGNORE_EOS, most_demanding, plan_of
 from stages.tools.preflight import sources_of
-from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, run, set_params
+from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, edit, run, set_params
 
 DAPO = ROOT / "profiles/qwen2.5-math-7b-dapo.yaml"
 MEASURED = Throughput(
@@ -110,8 +110,13 @@ def test_the_laboratory_needs_no_fetched_set():
 
 @pytest.mark.slow
 def test_the_real_step_on_a_cpu(shipped_model, tmp_path):
+    """With an engine in bf16 under a trainer in float32, where the two are 1e-6 nats apart (test_session.py): that it is told, and
+    weighted. A mean weight is near 1, since E_engine[π/π_engine] = 1.
+    """
     project = copy_project(tmp_path / "project")
-    set_params(project, backend__threads=ONE_CORE["threads"])
+    set_params(project, **{f"backend__{name}": value for name, value in ONE_CORE.items()})
+    set_params(project, backend__engine_correction="truncated_importance_sampling")
+    edit(project, "stages/backend/config.py", '"dtype": backend.dtype,', '"dtype": "bfloat16",')  # the engine's alone
     done = run(project, "python", "-m", "stages.tools.preflight", "--step")
     assert done.returncode == 1 and "results/smoke/model is missing: make repro TARGETS=model@smoke" in done.stderr
     shutil.copytree(shipped_model, project / "results/smoke/model")
@@ -125,6 +130,8 @@ def test_the_real_step_on_a_cpu(shipped_model, tmp_path):
         "a whole step",
     ):
         assert words in done.stdout
+    told = re.search(r"engine: (\S+) nats a token.* weights them with (\S+) on average", done.stdout)
+    assert told and 1e-3 < float(told[1]) < 0.1 and 0 < abs(float(told[2]) - 1) < 0.02
     found = read_json(project / "work/preflight/smoke.json")
     assert found["tokens"] == 32 + 56 and found["responses"] == 16 * 8 // 4
     assert 0.5 < found["peak"] < 64 and all(found[name] > 0 for name in ("sampled", "passed", "updated"))

@@ -135,23 +135,22 @@ def test_a_7b_profile_is_rehearsed_from_small_data_to_the_report(tmp_path, packa
     write_table(project / "data/sources.yaml", small_mirror(mirror))
     threads = f'"backend.threads", {ONE_CORE["threads"]}'
     edit(project, "stages/tools/rehearsal/scaling.py", '"backend.threads", 2', threads)
-    command = ["python", "-m", "stages.tools.rehearse", "profiles/qwen2.5-math-7b-dapo.yaml", "--methods", "grpo,steer"]
+    command = ["python", "-m", "stages.tools.rehearse", "profiles/qwen2.5-math-7b-dapo.yaml", "--methods", "steer"]
     done = run(project, *command, timeout=3000, MIRROR=str(mirror))
     assert done.returncode == 0, done.stdout + done.stderr
     folder = project / "work/rehearsal/qwen2.5-math-7b-dapo"
     results = folder / "results/rehearsal-qwen2.5-math-7b-dapo"
-    for name in ("grpo-1", "steer-1"):
-        lines = list(read_jsonl(results / f"train/{name}/steps.jsonl"))
-        assert [line["step"] for line in lines] == [1, 2] and all(line["gradient_norm"] > 0 for line in lines)
+    lines = list(read_jsonl(results / "train/steer-1/steps.jsonl"))
+    assert [line["step"] for line in lines] == [1, 2] and all(line["gradient_norm"] > 0 for line in lines)
     assert read_json(results / "model/config.json")["vocab_size"] == 152_064
     benchmarks = safe_load((ROOT / "profiles/qwen2.5-math-7b-dapo.yaml").read_text())["evaluation"]["benchmarks"]
-    for model in ("base", "grpo-1", "steer-1"):
+    for model in ("base", "steer-1"):
         assert read_json(results / f"grades/{model}/scores.json").keys() == set(benchmarks)
         for benchmark in benchmarks:
             assert 1 <= len(list(read_jsonl(results / f"samples/{model}/{benchmark}.jsonl"))) <= 2
     assert (results / "report/index.html").is_file()
     said = done.stdout
-    assert "grpo-1: killed after step 1, went on from its checkpoint" in said
+    assert "steer-1: killed after step 1, went on from its checkpoint" in said
     for setting in (
         "backend.platform: cuda → cpu",
         "train.steps: 200 → 2",
