@@ -1,6 +1,6 @@
 """Kills, full disks and second writers, at random moments of every stage: what is torn, what differs, what is left running.
 
-    python -m perf.faults [--kills 20] [--fills 20] [--writers 8] [--seed 1] [--write]
+    python -m perf.faults [--kills 20] [--fills 20] [--writers 8] [--stages train,…] [--seed 1] [--write]
 
 Takes the two short runs of tests/pipeline/pair.py. In one copy of the project the pipeline runs to its end, and the
 time of each kind of stage is taken. In a second copy, where all of it stands, a kind of stage is run again from nothing and
@@ -50,6 +50,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--fills", type=int, default=20)
     parser.add_argument("--writers", type=int, default=8)
+    parser.add_argument(
+        "--stages", type=lambda text: text.split(","), help="kinds of stages, separated by commas; all unless given"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     parser.add_argument("--write", action="store_true", help=f"put the counts into {DOCUMENT}")
     options = parser.parse_args()
@@ -59,18 +62,21 @@ def main() -> int:
         undisturbed = pair_project(root / "undisturbed")
         stages, seconds = timed(undisturbed)
         print("undisturbed:", *(f"{kind} {passed:.0f} s" for kind, passed in seconds.items()), flush=True)
+        if unknown := set(options.stages or []) - stages.keys():
+            parser.error(f"--stages: {', '.join(unknown)} is none of {', '.join(stages)}")
+        kinds = options.stages or list(stages)
         if options.kills:
             killed = copied(undisturbed, root / "killed")
             harm["kills"] = sum(
                 fault(kill, killed, undisturbed, kind, stages[kind], seconds[kind], draw)
-                for kind in islice(cycle(stages), options.kills)
+                for kind in islice(cycle(kinds), options.kills)
             )
         if options.fills:
             with in_memory(root / "memory"):
                 filled = copied(undisturbed, root / "memory/project")
                 harm["full disks"] = sum(
                     fault(fill, filled, undisturbed, kind, stages[kind], seconds[kind], draw)
-                    for kind in islice(cycle(stages), options.fills)
+                    for kind in islice(cycle(kinds), options.fills)
                 )
         if options.writers:
             harm["pairs of writers"] = sum(not two_reports(undisturbed) for _ in range(options.writers))
@@ -78,7 +84,7 @@ def main() -> int:
     said = ", ".join(f"{counts[what]} {what}: {number} did harm" for what, number in harm.items())
     print(said)
     if options.write:
-        write_part(DOCUMENT, "faults", f"{said}. The stages in turn: {', '.join(stages)}.\n")
+        write_part(DOCUMENT, "faults", f"{said}. The stages in turn: {', '.join(kinds)}.\n")
     return int(any(harm.values()))
 
 
