@@ -3,7 +3,7 @@
 #                changed it); PROFILE=laptop puts profiles/laptop.yaml there first; TARGETS='report@smoke' or other arguments of
 #                dvc repro run a part of it
 # make status    the pipeline of the profile in params.yaml: what is done, due, running
-# make test      set-up, then all tests, two at a time
+# make test      set-up, then all tests: first those that start Ray or vLLM, two at a time, then the others
 # make test-fast set-up, then the tests that neither start Ray or vLLM nor read the mirror of the data sets
 # make check     ruff and mypy, as .ci/run asks them
 # make docs      the documentation site, from README.md and docs/ into work/site; a link that leads nowhere is an error
@@ -20,9 +20,11 @@
 SHELL := bash
 PYTHON ?= python3.11
 export PYTHON
-PYTEST := .venv/train/bin/python -m pytest tests
 # a file in one process, which makes its fixtures once; in the order of tests/conftest.py
-TWO_AT_A_TIME := $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := .venv/train/bin/python -m pytest --dist loadfile --no-loadscope-reorder
+# of two each has a core; of the others some wait
+SLOW = $(PYTEST) -n 2 -m slow $$(grep -rl --include='test_*.py' mark.slow tests)
+FAST = $(PYTEST) -n 3 tests
 # the environment of the profile in params.yaml
 OURS := .venv/$$(locks/environment.sh)/bin
 COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
@@ -45,10 +47,10 @@ status: setup
 	@$(OURS)/python -m stages
 
 test: setup-cpu
-	$(TWO_AT_A_TIME)
+	$(SLOW) || failed=1; $(FAST) -m "not slow" && test -z "$$failed"
 
 test-fast: setup-cpu
-	$(TWO_AT_A_TIME) -m "not slow and not mirror"
+	$(FAST) -m "not slow and not mirror"
 
 check: setup-cpu
 	.venv/train/bin/ruff check
