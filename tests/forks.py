@@ -17,9 +17,10 @@ OF_EVALUATION = ("evalscope", "openai", "pandas", "pebble", "pyarrow.parquet", "
 
 # Imports the libraries, nothing of the project, and then forks for each program that it is told.
 PARENT = """
-import importlib, json, os, runpy, sys, traceback
+import gc, importlib, json, os, runpy, sys, traceback
 for name in sys.argv[1:]:
     importlib.import_module(name)
+gc.freeze()  # else each program would look through, and so copy, all that the libraries hold
 
 def run(program, module, arguments, folder, environment, streams):
     for number, name in enumerate(streams):
@@ -116,17 +117,23 @@ def evaluation() -> Forks:
 
 
 PLANS = """
-import json
+import json, sys
 from pathlib import Path
 from stages.profile.params import load
 from stages.profile.resolution import plans
-print(json.dumps({name: plan.model_dump(mode="json") for name, plan in plans(load(Path("params.yaml"))).items()}))
+print(json.dumps([{name: plan.model_dump(mode="json") for name, plan in plans(load(Path(params))).items()} for params in sys.argv[1:]]))
 """
 
 
 def plans_of(processes: Forks) -> dict:
     """The plans that the code in their folder writes for the params.yaml there."""
-    status, text = processes.run(PLANS)
+    (written,) = plans_of_each(processes, "params.yaml")
+    return written
+
+
+def plans_of_each(processes: Forks, *params: Path | str) -> list[dict]:
+    """The plans that the code in their folder, as it is, writes for each of the files."""
+    status, text = processes.run(PLANS, *map(str, params))
     assert status == 0, text
     return json.loads(text)
 

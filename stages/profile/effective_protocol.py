@@ -14,6 +14,7 @@ from stages.benchmarks import BENCHMARKS, find, is_benchmark
 from stages.common.files import InputError
 from stages.common.validation import first_problem
 from stages.graders.registry import GRADERS
+from stages.profile.read_once import read_once
 from stages.profile.sections.evaluation import Evaluation
 from stages.protocols.differences import Difference, differences
 from stages.protocols.effective import EffectiveProtocol
@@ -83,7 +84,7 @@ def effective_protocol(
 
 def named_protocol(evaluation: Evaluation, folder: Path = FOLDER) -> Protocol:
     """The protocol that the profile names, as it stands in its file."""
-    protocols = load_protocols(folder)
+    protocols = read_once(load_protocols, folder)
     if evaluation.protocol not in protocols:
         raise InputError(
             f"evaluation.protocol: {evaluation.protocol!r} is no protocol; known are {', '.join(protocols)}"

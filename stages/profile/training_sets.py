@@ -1,6 +1,7 @@
 """Whether there are the sets that a profile trains on."""
 
-from stages.datasets.sources import load_sources
+from stages.datasets.sources import SOURCES, load_sources
+from stages.profile.read_once import read_once
 from stages.profile.sections.data import Data
 
 LABORATORY = "lab"
@@ -8,7 +9,7 @@ LABORATORY = "lab"
 
 def check_training_sets(data: Data) -> None:
     """ValueError names the first that is no training set, and those that are."""
-    sources = load_sources()
+    sources = read_once(load_sources, SOURCES)
     known = [LABORATORY, *(name for name, source in sources.items() if source.use == "training")]
     for name in data.training:
         if name not in known and name not in data.own:

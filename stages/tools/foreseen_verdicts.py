@@ -11,9 +11,10 @@ import pandas as pd
 from stages.artifacts.samples import BASE
 from stages.profile.effective_protocol import effective_protocol
 from stages.profile.params import Params
+from stages.profile.read_once import read_once
 from stages.profile.resolution import report_plan
 from stages.protocols.effective import EffectiveProtocol
-from stages.protocols.record import load_protocols
+from stages.protocols.record import FOLDER, load_protocols
 from stages.published.table import load_published
 from stages.reporting.tables.comparison import published_name, stands_for
 from stages.reporting.tables.gains import AVERAGE
@@ -86,7 +87,7 @@ def foreseen(params: Params, protocol: EffectiveProtocol) -> pd.DataFrame:
         setting.model,
         setting.train_data,
         protocol,
-        load_protocols(),
+        read_once(load_protocols, FOLDER),
         known,
         measured,
         setting.recipe_of,

@@ -5,6 +5,7 @@ The model's sizes are not checked: Qwen2.5-Math-7B's config.json is not in the r
 is made with a Qwen2 config of transformers' default sizes, and without a tokenizer.
 """
 
+import copy
 import functools
 import json
 from collections.abc import Iterator
@@ -39,6 +40,15 @@ QWEN_MATH_POSITIONS = 4096  # max_position_embeddings of Qwen2.5-Math's config.j
 def profile(name: str) -> tuple[Params, dict[str, Plan]]:
     params = load(ROOT / f"profiles/{name}.yaml")
     return params, plans(params)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def composed_once():
+    """What hydra composes of verl's files and ours is the same for all settings, which are merged into it."""
+    original = functools.cache(hydra.compose)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hydra, "compose", lambda name: copy.deepcopy(original(name)))
+        yield
 
 
 PROFILES = [name for name in ALL_PROFILES if profile(name)[0].methods]  # those that train

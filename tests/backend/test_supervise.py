@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.common import supervise
 from stages.common.files import held
 from stages.common.supervise import ProcessFailed, supervised, wait
 
@@ -25,6 +26,19 @@ print("pid", os.getpid(), flush=True)
 print("pid", child.pid, flush=True)
 input() if sys.argv[1] == "until told" else time.sleep(float(sys.argv[1]))
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_patience(tmp_path_factory):
+    """What ignores the request to end is killed after one second instead of five; the watcher's file as it is otherwise."""
+    watcher = tmp_path_factory.mktemp("watcher") / "watcher.py"
+    text = supervise.WATCHER.read_text()
+    assert text.count("PATIENCE = 5.0") == 1
+    watcher.write_text(text.replace("PATIENCE = 5.0", "PATIENCE = 1.0"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supervise, "WATCHER", watcher)
+        patch.setattr(supervise, "PATIENCE", 2.0)
+        yield
 
 
 def told(log: Path) -> list[psutil.Process]:
@@ -113,8 +127,10 @@ def supervisor(tmp_path):
     program = textwrap.dedent(f"""
         from pathlib import Path
         import sys
+        from stages.common import supervise
         from stages.common.command import run_stage
         from stages.common.supervise import supervised, wait
+        supervise.WATCHER, supervise.PATIENCE = Path({str(supervise.WATCHER)!r}), {supervise.PATIENCE}
         def main(arguments):
             log = Path({str(log)!r})
             with supervised([sys.executable, "-c", {HIDER!r}, "300"], {{}}, log, Path({str(tmp_path / "mark")!r})) as process:

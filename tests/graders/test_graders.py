@@ -10,6 +10,7 @@ from stages.graders.code import extract_code, write_program
 from stages.graders.math_verify import Task, decided
 from stages.graders.registry import GRADERS
 from stages.text.boxed import last_boxed_answer
+from tests.forks import evaluation
 from tests.project import EVALUATION_PYTHON, ROOT
 
 # gold, text of the sample, correct, status
@@ -54,10 +55,7 @@ MATH = [
 
 def grade(name, pairs):
     lines = "".join(json.dumps({"problem": problem, "text": text}) + "\n" for problem, text in pairs)
-    result = subprocess.run(
-        [EVALUATION_PYTHON, "-m", "stages.graders", name],
-        input=lines, cwd=ROOT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    result = evaluation().module("stages.graders", name, given=lines)
     assert result.returncode == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 

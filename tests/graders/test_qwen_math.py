@@ -3,7 +3,6 @@ r"""STEER's evaluation: the strict box or Qwen2.5-Math's grader. Every case was 
 """
 
 import json
-import subprocess
 
 import pytest
 import sympy
@@ -13,7 +12,7 @@ from stages.graders.qwen.equality import decided
 from stages.graders.qwen.formula import Unsafe, names, python_formula
 from stages.graders.qwen.number_words import number_in_words
 from stages.graders.qwen.spelling import spelled
-from tests.project import EVALUATION_PYTHON, ROOT
+from tests.forks import evaluation
 
 
 @pytest.mark.parametrize(
@@ -135,10 +134,7 @@ CASES = [
 
 def test_golden_cases():
     lines = "".join(json.dumps({"problem": {"answer": gold}, "text": text}) + "\n" for gold, text, _, _ in CASES)
-    done = subprocess.run(
-        [EVALUATION_PYTHON, "-m", "stages.graders", "steer_box_or_qwen_math"],
-        input=lines, cwd=ROOT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = evaluation().module("stages.graders", "steer_box_or_qwen_math", given=lines)
     assert done.returncode == 0, done.stderr
     grades = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(one["correct"], one["status"]) for one in grades] == [(case[2], case[3]) for case in CASES]

@@ -137,16 +137,18 @@ def test_functions_called_with_json():
 
 
 @needs_sandbox
-def test_each_case_has_its_own_time():
+def test_each_case_has_its_own_time(monkeypatch):
     """Three cases of half the limit each are within it, one beyond it is not."""
+    for name in ("seconds", "case_seconds"):
+        monkeypatch.setitem(sandbox.LIMITS, name, 2)
     work = "import time\ndef busy(seconds):\n    end = time.process_time() + seconds\n"
     work += "    while time.process_time() < end: pass\n"
-    cases = [{"input": "1.4", "output": "1.4"}] * 3
+    cases = [{"input": "1.0", "output": "1.0"}] * 3
     function = f"{work}    return seconds"
     assert run_cases("functional", function, cases=cases, entry_point="busy") == ["passed"]
     program = f"{work}x = float(input())\nbusy(x)\nprint(x)"
     assert run_cases("stdin", program, cases=cases) == ["passed"]
-    slow = [{"input": "5.5", "output": "5.5"}, *cases]
+    slow = [{"input": "4.5", "output": "4.5"}, *cases]
     assert run_cases("functional", function, cases=slow, entry_point="busy") == ["timeout"]
 
 

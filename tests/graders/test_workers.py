@@ -136,22 +136,36 @@ def test_each_input_is_called_once_and_outcomes_keep_their_order(tmp_path):
     assert len(calls) == 500 and set(calls.values()) == {1}
 
 
-@pytest.mark.parametrize("what", ["sleep", "hang", "a"])
-def test_no_worker_outlives_a_parent_that_is_killed(what):
-    """A worker that waits ends with its pipe; one that hangs is ended by its own alarm, 5 s after its limit."""
-    program = (
-        "from stages.graders import workers; from tests.graders.test_workers import behave, load_nothing\n"
-        "workers.LIMIT_SECONDS = 2.0\n"
-        f"workers.call_in_workers(behave, [{what!r}, 'sleep'], load_nothing)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.DEVNULL)
+def with_its_workers(parent: subprocess.Popen, expected: int) -> list[psutil.Process]:
+    """All that `parent` has started, once it has started as many."""
     process, deadline = psutil.Process(parent.pid), time.monotonic() + 300
-    while len(started := process.children(recursive=True)) < 3 and time.monotonic() < deadline:  # with spawn's tracker
+    while len(started := process.children(recursive=True)) < expected and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(1)  # they are at work
-    parent.kill()
-    parent.wait()
-    _, alive = psutil.wait_procs(started, timeout=60)
+    return started
+
+
+@pytest.fixture(scope="module")
+def orphans():
+    """What workers do -> those that a killed parent had, and those that are left of them: all wait beside each other."""
+    started = {}
+    for what in ("sleep", "hang", "a"):
+        program = (
+            "from stages.graders import workers; from tests.graders.test_workers import behave, load_nothing\n"
+            "workers.LIMIT_SECONDS = 2.0\n"
+            f"workers.call_in_workers(behave, [{what!r}, 'sleep'], load_nothing)"
+        )
+        parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.DEVNULL)
+        started[what] = with_its_workers(parent, 3)  # with spawn's tracker
+        time.sleep(1)  # they are at work
+        parent.kill()
+        parent.wait()
+    return {what: (processes, psutil.wait_procs(processes, timeout=60)[1]) for what, processes in started.items()}
+
+
+@pytest.mark.parametrize("what", ["sleep", "hang", "a"])
+def test_no_worker_outlives_a_parent_that_is_killed(orphans, what):
+    """A worker that waits ends with its pipe; one that hangs is ended by its own alarm, 5 s after its limit."""
+    started, alive = orphans[what]
     assert len(started) == 3 and alive == []
 
 
@@ -164,9 +178,7 @@ def test_the_grader_ends_with_its_command(tmp_path):
     )  # fmt: skip
     parent.stdin.write(line.encode())
     parent.stdin.close()
-    process, deadline = psutil.Process(parent.pid), time.monotonic() + 300
-    while len(started := process.children(recursive=True)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    started = with_its_workers(parent, 2)
     time.sleep(3)  # one of them compares
     parent.kill()
     parent.wait()

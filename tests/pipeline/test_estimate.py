@@ -1,5 +1,6 @@
 """`python -m stages.tools.estimate`, the profiles of the studied papers as DVC plans them, and further runs of one method."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from stages.common.files import InputError
 from stages.common.yaml_reader import safe_load
 from stages.methods import METHODS, build
 from stages.profile.effective_protocol import effective_protocol
-from stages.profile.params import load
+from stages.profile.params import Params, load
 from stages.profile.resolution import plans, report_plan
 from stages.profile.sections.published import PublishedRow
 from stages.protocols.record import load_protocols
@@ -44,9 +45,13 @@ PAPERS = ["steer-qwen2.5-math-7b", "par-qwen2.5-math-7b", "flexible-qwen2.5-math
 NOT_TRAINED = {"base"}
 
 
-def of_profile(name: str, **changes):
-    params = load(ROOT / f"profiles/{name}.yaml")
-    return params.model_copy(update=changes)
+@functools.cache
+def profile(name: str) -> Params:
+    return load(ROOT / f"profiles/{name}.yaml")
+
+
+def of_profile(name: str, **changes) -> Params:
+    return profile(name).model_copy(update=changes)
 
 
 @pytest.mark.parametrize("name", PAPERS)

@@ -1,5 +1,6 @@
 """Every profile of profiles/: it is what its name says, its published setting is one, and it can be estimated."""
 
+import functools
 import re
 
 import pytest
@@ -36,6 +37,7 @@ NEEDS_NONE = {
 }
 
 
+@functools.cache
 def profile(name):
     return load(ROOT / f"profiles/{name}.yaml")
 

@@ -1,6 +1,7 @@
 """What `due` says inside a stage that a real `dvc repro` runs, in a project of four small stages."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -27,12 +28,13 @@ def stage(name: str, source: str, module: str = "told") -> dict:
     return {"cmd": f"{PYTHON} -m {module} {name} {source}", "deps": [source], "outs": [name]}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory) -> Path:
     """Three stages of one script, of which `last` depends on another's result, and `other` of a script of its own."""
-    (tmp_path / "told.py").write_text(TOLD)
-    (tmp_path / "unlike.py").write_text(TOLD)
-    (tmp_path / "source").write_text("1")
+    folder = tmp_path_factory.mktemp("untouched")
+    (folder / "told.py").write_text(TOLD)
+    (folder / "unlike.py").write_text(TOLD)
+    (folder / "source").write_text("1")
     stages = {
         "first": stage("first", "source"),
         "second": stage("second", "source"),
@@ -40,10 +42,16 @@ def project(tmp_path: Path) -> Path:
         "last": stage("last", "other"),
         "third": stage("third", "source"),
     }
-    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    subprocess.run([DVC, "init", "-q"], cwd=tmp_path, check=True)
-    return tmp_path
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run([DVC, "init", "-q"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def project(untouched: Path, tmp_path: Path) -> Path:
+    """A copy of its own for each test: nothing in it names its place."""
+    return shutil.copytree(untouched, tmp_path / "project")
 
 
 def repro(project: Path, *arguments: str) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from stages.common.yaml_reader import safe_load
 from stages.profile.fingerprint import REGISTRIES, WITHOUT_EFFECT, NotCovered, code_files, fingerprint
 from stages.profile.params import load
 from stages.profile.resolution import plans
-from tests.forks import changed, evaluation, forks, plans_of
+from tests.forks import changed, evaluation, forks, plans_of, plans_of_each
 from tests.project import ROOT, copy_project, edited, run, set_params
 
 STAGES = ("prepare", "model", "train", "sample", "sample_checkpoints", "choose", "diagnose", "report")
@@ -41,19 +41,39 @@ def before(processes):
 TRAINING = {f"train/{name}-1" for name in ("grpo", "clip_higher", "steer", "par", "flexible")}
 
 
+CHANGED_PARAMS = [
+    ("step: 0.125", "step: 0.25", {"train/par-1", "report"}),
+    ("concurrency: 32", "concurrency: 32\n  samples: {lab_sum: 4}", {"sample", "grade", "report"}),
+    ("concurrency: 32", "concurrency: 32\n  graders: {lab_sum: exact_box}", {"grade", "report"}),
+    ("concurrency: 32", "concurrency: 16", {"sample"}),
+    ("steps: 18", "steps: 19", TRAINING | {"report"}),
+    ("test_per_level: 16", "test_per_level: 12", {"prepare"}),
+]
+
+
+@pytest.fixture(scope="module")
+def after_changed_params(project, processes, tmp_path_factory):
+    """The plans after each change of the parameters, from one process: the code is the same for all."""
+    folder, text = tmp_path_factory.mktemp("changed"), (project / "params.yaml").read_text()
+    files = [folder / f"{number}.yaml" for number in range(len(CHANGED_PARAMS))]
+    for file, (old, new, _) in zip(files, CHANGED_PARAMS, strict=True):
+        assert old in text
+        file.write_text(text.replace(old, new, 1))
+    return plans_of_each(processes, *files)
+
+
+@pytest.mark.parametrize("number", range(len(CHANGED_PARAMS)))
+def test_what_a_changed_setting_runs_again(before, after_changed_params, number):
+    assert changed(before, after_changed_params[number]) == CHANGED_PARAMS[number][2]
+
+
 @pytest.mark.parametrize(
     "file, old, new, expected",
     [
-        ("params.yaml", "step: 0.125", "step: 0.25", {"train/par-1", "report"}),
-        ("params.yaml", "concurrency: 32", "concurrency: 32\n  samples: {lab_sum: 4}", {"sample", "grade", "report"}),
-        ("params.yaml", "concurrency: 32", "concurrency: 32\n  graders: {lab_sum: exact_box}", {"grade", "report"}),
-        ("params.yaml", "concurrency: 32", "concurrency: 16", {"sample"}),
         ("data/protocols/laboratory.yaml", "lab_code: 8", "lab_code: 4", {"sample", "grade", "report"}),
         ("data/protocols/bench.yaml", "top_k: -1", "top_k: 20", set()),
         ("stages/benchmarks/aime24.py", "samples=32", "samples=64", set()),
         ("stages/benchmarks/lab_sum.py", '"math_verify"', '"exact_box"', {"grade", "report"}),
-        ("params.yaml", "steps: 18", "steps: 19", TRAINING | {"report"}),
-        ("params.yaml", "test_per_level: 16", "test_per_level: 12", {"prepare"}),
         ("stages/methods/par.py", "entropy < threshold", "entropy <= threshold", {"train/par-1"}),
         ("stages/methods/par.py", '"""PAR: ', '"""Another sentence. PAR: ', set()),
         ("stages/rl/batch.py", "clamp(-20.0, 20.0)", "clamp(-10.0, 10.0)", TRAINING),
@@ -211,7 +231,8 @@ def test_a_released_model_is_evaluated_and_nothing_else_runs_again(project, proc
 def _check_a_released_model(project: Path, before: dict, after: dict) -> None:
     assert changed(before, after) == {"models/theirs-1.5b", "report"}
     assert after["report"]["released"] == ["theirs-1.5b"]
-    listed = run(project, "dvc", "stage", "list", "--name-only").stdout.split()
+    with Repo(str(project), uninitialized=True) as repo:
+        listed = [stage.name for stage in repo.index.stages]
     stages = [name for name in listed if name.endswith("@smoke-theirs-1.5b")]
     assert stages == [f"{stage}@smoke-theirs-1.5b" for stage in ("released", "sample_released", "grade_released")]
     done = run(project, "dvc", "repro", "prepare@smoke", stages[0])

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from stages.benchmarks import find
 from stages.datasets.laboratory import LAB_BENCHMARKS
-from stages.datasets.sources import load_sources
+from stages.datasets.sources import SOURCES, load_sources
 from stages.lab.problems import LEVELS
 from stages.profile.checkpoints import candidates
 from stages.profile.effective_protocol import effective_protocol
 from stages.profile.params import Params
+from stages.profile.read_once import read_once
 from stages.protocols.checkpoint import checkpoint_rule
 
 
@@ -38,7 +39,7 @@ def evaluated(params: Params) -> list[Evaluated]:
 def problems_of(benchmark: str, params: Params) -> int | None:
     if benchmark in LAB_BENCHMARKS and params.data.lab:
         return len(LEVELS) * params.data.lab.test_per_level
-    source = load_sources().get(find(benchmark).source)
+    source = read_once(load_sources, SOURCES).get(find(benchmark).source)
     return source.usable[0].rows // source.usable[0].copies if source else None
 
 
