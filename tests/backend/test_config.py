@@ -37,9 +37,13 @@ QWEN_MATH_POSITIONS = 4096  # max_position_embeddings of Qwen2.5-Math's config.j
 
 
 @functools.cache
+def params_of(name: str) -> Params:
+    return load(ROOT / f"profiles/{name}.yaml")
+
+
+@functools.cache
 def profile(name: str) -> tuple[Params, dict[str, Plan]]:
-    params = load(ROOT / f"profiles/{name}.yaml")
-    return params, plans(params)
+    return params_of(name), plans(params_of(name))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,7 +55,7 @@ def composed_once():
         yield
 
 
-PROFILES = [name for name in ALL_PROFILES if profile(name)[0].methods]  # those that train
+PROFILES = [name for name in ALL_PROFILES if params_of(name).methods]  # those that train
 
 
 @functools.cache
@@ -73,7 +77,7 @@ def run_config(*runs: TrainPlan, model: str = "/m") -> tuple[DictConfig, BenchCo
     return composed(json.dumps(settings)), own
 
 
-RUNS = [(name, method) for name in PROFILES for method in profile(name)[0].methods]
+RUNS = [(name, method) for name in PROFILES for method in params_of(name).methods]
 
 
 @pytest.mark.parametrize("name, method", RUNS)
@@ -94,7 +98,7 @@ def test_verl_takes_every_run(name, method):
 
 
 def test_a_session_holds_what_any_of_its_runs_needs():
-    params = profile("smoke")[0]
+    params = params_of("smoke")
     plans = [
         training_plan(params.model_copy(update={"methods": [method]}), method, seed)
         for method, seed in (("grpo", 1), ("kl_penalty", 2), ("dapo", 3))
@@ -108,7 +112,7 @@ def test_a_session_holds_what_any_of_its_runs_needs():
 
 
 def test_the_norm_that_gradients_are_clipped_to_is_where_verls_engine_reads_it():
-    params = profile("smoke")[0]
+    params = params_of("smoke")
     optimiser = params.train.optimiser.model_copy(update={"gradient_clip": 0.25})
     train = params.train.model_copy(update={"optimiser": optimiser})
     config, _ = run_config(training_plan(params.model_copy(update={"train": train}), "grpo", 1))
@@ -144,12 +148,12 @@ def test_verl_makes_its_dataclasses(name, tmp_path):
     assert model.hf_config._attn_implementation == "sdpa" and model.tokenizer is None
 
 
-ON_GPUS = [name for name in PROFILES if profile(name)[0].backend.platform == "cuda"]
+ON_GPUS = [name for name in PROFILES if params_of(name).backend.platform == "cuda"]
 
 
 def on_gpus(**backend: Any) -> tuple[DictConfig, TrainPlan]:
     """The configuration of a run of such a profile with these settings of the backend."""
-    params = profile(ON_ONE_NODE)[0]
+    params = params_of(ON_ONE_NODE)
     params = params.model_copy(update={"backend": params.backend.model_copy(update=backend)})
     plan = training_plan(params, params.methods[0], 1)
     return run_config(plan)[0], plan
@@ -234,7 +238,7 @@ def test_no_setting_of_a_run_is_misspelt():
         compose(settings)
 
 
-@pytest.mark.parametrize("name", [name for name in PROFILES if "Qwen2.5-Math" in profile(name)[0].model.name])
+@pytest.mark.parametrize("name", [name for name in PROFILES if "Qwen2.5-Math" in params_of(name).model.name])
 def test_sequences_fit_the_model(name):
     params, written = profile(name)
     positions = params.model.max_position_embeddings or QWEN_MATH_POSITIONS
@@ -245,7 +249,7 @@ def test_sequences_fit_the_model(name):
 
 def test_names_outside_ascii_reach_verl_as_they_are(tmp_path):
     """Of folders and of settings, also through the file that the training process reads."""
-    plan = training_plan(profile("smoke")[0], "grpo", 1)
+    plan = training_plan(params_of("smoke"), "grpo", 1)
     phrases = ["für", " α", "\\u00e4", "“so”"]
     plan = plan.model_copy(update={"method": "hicra", "method_settings": {"phrases": phrases}})
     folder = Path("/größe/模型")
