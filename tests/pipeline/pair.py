@@ -4,6 +4,7 @@ The first method is the worked example of README, so the example is executed as 
 and carries a coefficient from step to step.
 """
 
+import functools
 import os
 import re
 import signal
@@ -64,6 +65,7 @@ def kill_when(project: Path, ready) -> None:
     process.wait()
 
 
+@functools.cache  # whoever waits for samples asks often
 def samples_of(project: Path, *model: str) -> Path:
     """The folder in which samples of a model below the results are stored as they come."""
     return project / "work/pair/sample" / sha256(project.joinpath("results/pair", *model))[:16]
