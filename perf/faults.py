@@ -9,7 +9,8 @@ end; so with each kind in turn, until there were so many kills. A third copy lie
 its last byte at such moments and emptied when DVC has ended; only root can mount it. In the first, two reports are built at once.
 
 What a stage writes must be the bytes of the first copy; ten seconds after a kill no process may be left; of two writers each ends
-well or says that another one writes. Prints a line a fault; `--write` puts the counts into docs/development.md. Exit status 1
+well or says that another one writes. Prints a line a fault; `--write` puts the counts of
+what ran into docs/development.md. Exit status 1
 where anything of this does not hold.
 """
 
@@ -24,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,8 @@ from tests.project import clean_environment, descendants_left
 SHARE_WHILE_SAVING = 0.5  # of the kills of a training wait for a checkpoint that is being written
 PATIENCE = 10.0  # seconds after a kill in which every process has to end
 MEMORY = "4g"  # of the file system in memory: far more than the project needs
+MEGABYTE = bytes(1 << 20)
 DOCUMENT = Path("docs/development.md")
-
-
 Stages = dict[str, list[str]]  # kind -> names, in the order in which they ran
 
 
@@ -81,10 +81,12 @@ def main() -> int:
         if options.writers:
             harm["pairs of writers"] = sum(not two_reports(undisturbed) for _ in range(options.writers))
     counts = {"kills": options.kills, "full disks": options.fills, "pairs of writers": options.writers}
-    said = ", ".join(f"{counts[what]} {what}: {number} did harm" for what, number in harm.items())
-    print(said)
-    if options.write:
-        write_part(DOCUMENT, "faults", f"{said}. The stages in turn: {', '.join(kinds)}.\n")
+    for what, number in harm.items():
+        of = "" if what == "pairs of writers" else f" The stages in turn: {', '.join(kinds)}."
+        said = f"{counts[what]} {what}: {number} did harm.{of}"
+        print(said)
+        if options.write:
+            write_part(DOCUMENT, what, f"{said}\n")
     return int(any(harm.values()))
 
 
@@ -214,9 +216,9 @@ def fill(project: Path, arguments: list[str], draw: random.Random, seconds: floa
     if process.poll() is not None:
         return None
     filler = project.parent / "filler"
-    with filler.open("wb") as stream:
-        free = shutil.disk_usage(project).free
-        os.posix_fallocate(stream.fileno(), 0, free) if free else None
+    with filler.open("wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(MEGABYTE)
     status = process.wait()
     filler.unlink()
     said = [line for line in log_of(project).read_text().splitlines() if line.startswith(("error: ", "ERROR: "))]
