@@ -9,9 +9,8 @@ end; so with each kind in turn, until there were so many kills. A third copy lie
 its last byte at such moments and emptied when DVC has ended; only root can mount it. In the first, two reports are built at once.
 
 What a stage writes must be the bytes of the first copy; ten seconds after a kill no process may be left; of two writers each ends
-well or says that another one writes. Prints a line a fault; `--write` puts the counts of
-what ran into docs/development.md. Exit status 1
-where anything of this does not hold.
+well or says that another one writes. Prints a line a fault; `--write` puts the counts of what ran into docs/development.md. Exit
+status 1 where anything of this does not hold.
 """
 
 import argparse
