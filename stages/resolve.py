@@ -14,6 +14,7 @@ from stages.artifacts.probes import DECLARED
 from stages.backend.loggers import assert_loggers
 from stages.common.command import expect, run_stage
 from stages.common.files import InputError, output_folder, read_json, write_json, write_text
+from stages.profile.effective_protocol import effective_protocol
 from stages.profile.machine import check_machine
 from stages.profile.own_sets import pinned
 from stages.profile.params import Params, load
@@ -52,6 +53,10 @@ def main(arguments: list[str]) -> None:
     if arguments == ["--check"]:
         check_machine(params)
         check_own_files(params)
+        protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
+        evaluated = ", ".join(f"{name} ×{k}" for name, k in protocol.samples.items())
+        trainings = len(params.methods) * len(params.seeds)
+        print(f"profile {params.profile}: {trainings} trainings; samples a problem of its benchmarks: {evaluated}")
         return
 
     def check(folder: Path) -> None:

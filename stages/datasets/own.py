@@ -95,7 +95,7 @@ def _checked(place: str, name: str, number: int, row: Any) -> Row:
     for field in NEEDED:
         if field not in row:
             known = ", ".join(map(str, row))
-            raise InputError(f"{place}: {field} is missing; its fields are {known}; rename the one that is meant")
+            raise InputError(f"{place}: {field} is missing; its fields are {known}; name one so, or leave the row out")
         if not isinstance(row[field], str) or not row[field].strip():
             raise InputError(f"{place}: {field} is {row[field]!r}; write a text that is not empty")
     if row.get("level") is not None and not isinstance(row["level"], int):

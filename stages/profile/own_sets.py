@@ -2,9 +2,11 @@
 
 from stages.benchmarks import OWN
 from stages.datasets.own import read_own
+from stages.graders.registry import GRADERS
 from stages.profile.sections.data import Data
 from stages.profile.sections.evaluation import Evaluation
-from stages.profile.sections.own import OwnSet
+from stages.profile.sections.own import OF_OTHER_ANSWERS, OwnSet
+from stages.text.prompts import PROMPTS
 
 
 def with_own_benchmarks(evaluation: Evaluation, own: dict[str, OwnSet]) -> Evaluation:
@@ -16,6 +18,14 @@ def with_own_benchmarks(evaluation: Evaluation, own: dict[str, OwnSet]) -> Evalu
                 f"data.own.{name}: missing, or without k, but evaluation names it; declare its file, licence, k"
             )
     chosen = {name: one for name, one in own.items() if one.k is not None}
+    graders = [name for name in GRADERS if name not in OF_OTHER_ANSWERS]
+    for name, one in chosen.items():
+        if one.grader not in graders:
+            raise ValueError(
+                f"data.own.{name}.grader: {one.grader!r} is no grader of short answers; give one of {', '.join(graders)}"
+            )
+        if one.prompt is not None and one.prompt not in PROMPTS:
+            raise ValueError(f"data.own.{name}.prompt: {one.prompt!r} is no template; known are {', '.join(PROMPTS)}")
     listed = [*evaluation.benchmarks, *(name for name in chosen if name not in evaluation.benchmarks)]
     return evaluation.model_copy(
         update={

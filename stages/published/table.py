@@ -27,8 +27,15 @@ PRINTED = [
 
 
 def load_published(folder: Path = FOLDER) -> pd.DataFrame:
-    """All published numbers, checked (see `stages.published.schema.load`)."""
-    return load(folder, {*methods.METHODS, *methods.NOT_IMPLEMENTED})
+    """All published numbers, checked (see `stages.published.schema.load`), of protocols that stand beside them."""
+    table = load(folder, {*methods.METHODS, *methods.NOT_IMPLEMENTED})
+    protocols = folder.with_name("protocols")
+    for paper, protocol in table[["paper", "protocol"]].dropna().drop_duplicates().itertuples(index=False):
+        if not (protocols / f"{protocol}.yaml").is_file():
+            raise InputError(
+                f"{folder / paper}.yaml: protocol: {protocol!r} is no file of {protocols}; write it, or `not published`"
+            )
+    return table
 
 
 def select(table: pd.DataFrame, wanted: dict[str, list[str]]) -> pd.DataFrame:

@@ -40,7 +40,10 @@ def test_the_status_agrees_with_what_the_file_says(item):
     fields, sources = method.Settings.model_fields, method.sources
     said = " ".join([item.docstring, *(str(field.description) for field in fields.values())]).lower()
     assert {name for name, field in fields.items() if field.is_required()} <= set(sources.not_published)
-    assert ("not published" in said.replace("not a published method", "")) == bool(sources.not_published)
+    named = "not published" in said.replace("not a published method", "")
+    assert named == bool(sources.not_published), (
+        "docstring and settings say `not published` where sources.not_published does"
+    )
     assert ("second-hand" in said) == (sources.formula != "first-hand" or sources.constants != "first-hand")
 
 

@@ -109,6 +109,8 @@ FILES = {
     "a helper that nothing calls": ("def token_weight", "def my_factor", ["my_factor is no hook", "nothing uses it"]),
     "an attribute that is misspelt": ("    settings: Settings\n", "    settings: Settings\n    uses_logit = True\n", ["uses_logit", "uses_logits"]),
     "a setting that nothing reads": ("threshold: float = 0.9", "threshold: float = 0.9\n        thresold: float = 0.8", ["setting thresold"]),
+    "a setting of which only its source is told": ("threshold: float = 0.9", "threshold: float = 0.9\n        slope: float = 1.0\n    sources = rl.Sources(not_published=(\"slope\",))", ["setting slope"]),
+    "a setting that is misspelt where it is read": ("self.settings.threshold", "self.settings.treshold", ["self.settings.treshold is no setting", "threshold is meant"]),
     "a class of another name": ("class HalfSure", "class HalfSur", ["no class HalfSure", "METHODS"]),
     "a syntax error": ("def token_weight(", "def token_weight((", ["half_sure_example.py line", "correct it"]),
     "an import that there is not": ("from torch import Tensor", "from torhc import Tensor", ["torhc"]),

@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt, model_validator
 from stages.profile.sections.base import Section
 
 ENDINGS = (".jsonl", ".parquet")
-OF_OTHER_ANSWERS = ("sandbox", "ifeval_strict")  # graders of programs and of instructions
+OF_OTHER_ANSWERS = ("sandbox", "ifeval_loose", "ifeval_strict")  # graders of programs and of instructions
 
 
 class OwnSet(Section):
@@ -34,8 +34,6 @@ class OwnSet(Section):
             )
         if not Path(self.file).is_file():
             raise ValueError(f"file: {self.file} is missing; give the path from the repository's root")
-        if self.grader in OF_OTHER_ANSWERS:
-            raise ValueError(f"grader: {self.grader} judges no short answers; give one that does, such as math_verify")
         if self.k is None and (self.prompt or self.grader != "math_verify"):
             raise ValueError("k: a grader or prompt is a benchmark's; give k, or remove them")
         return self
