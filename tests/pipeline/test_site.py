@@ -10,7 +10,15 @@ import pytest
 from tests.project import ROOT
 
 MKDOCS = ROOT / ".venv/docs/bin/mkdocs"
-PARTS = ("README.md", "mkdocs.yml", "docs", "data/lab", "data/claims", "stages/tools/site.py")
+PARTS = (
+    "README.md",
+    "mkdocs.yml",
+    "docs",
+    "data/lab",
+    "data/claims",
+    "data/published/README.md",
+    "stages/tools/site.py",
+)
 
 pytestmark = pytest.mark.skipif(not MKDOCS.is_file(), reason="the environment of `make docs` is not there")
 
