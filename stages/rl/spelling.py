@@ -10,13 +10,19 @@ from stages.rl.method import Method
 
 
 def check_names(method: type[Method]) -> None:
-    """InputError names a function, attribute or setting of `method`'s class that is no hook and that its file never uses.
+    """InputError names a function, attribute or setting of `method`'s class that is no hook and that its file never uses, or
+    a setting that the file reads and the method does not have.
 
     What a class of another file defines is checked with that class.
     """
     module = sys.modules[method.__module__]
     tree = ast.parse(inspect.getsource(module))
     used = _names_used(tree)
+    for name in _settings_read(tree):  # by any class of the file, of those that the method ends up with
+        if not hasattr(method.Settings, name) and name not in method.Settings.model_fields:
+            near = get_close_matches(name, method.Settings.model_fields, 1)
+            meant = f"{near[0]} is meant?" if near else "declare it in Settings"
+            raise InputError(f"{_file(module.__name__)}: self.settings.{name} is no setting; {meant}")
     known = {name for name in dir(Method) if not name.startswith("_")}
     for part in (part for part in method.__mro__ if part.__module__ == module.__name__ and issubclass(part, Method)):
         for name in vars(part):
@@ -25,11 +31,6 @@ def check_names(method: type[Method]) -> None:
             near = get_close_matches(name, known, 1)
             meant = f"; {near[0]} is meant?" if near else f"; hooks are {', '.join(sorted(_hooks()))}"
             raise InputError(f"{_file(module.__name__)}: {part.__name__}.{name} is no hook, and nothing uses it{meant}")
-        for name in _settings_read(tree):
-            if not hasattr(part.Settings, name) and name not in part.Settings.model_fields:
-                near = get_close_matches(name, part.Settings.model_fields, 1)
-                meant = f"{near[0]} is meant?" if near else "declare it in Settings"
-                raise InputError(f"{_file(module.__name__)}: self.settings.{name} is no setting; {meant}")
         for name in vars(part.Settings).get("__annotations__", {}) if "Settings" in vars(part) else ():
             inherited = any(
                 name in base.__annotations__ for base in part.Settings.__mro__[1:] if hasattr(base, "__annotations__")
