@@ -23,7 +23,7 @@ from stages.common.files import InputError
 from stages.common.supervise import ProcessFailed
 from stages.profile.params import load
 from stages.profile.resolution import training_plan
-from stages.tools.ledger import KEPT, PROFILE, processor, read
+from stages.tools.kept import KEPT, PROFILE, processor, read
 
 STEPS = 3
 NEAR = 1e-3  # relative
@@ -36,12 +36,12 @@ def main(arguments: list[str]) -> None:
     expected = kept.of(method, int(seed)) if seed.isdecimal() else kept.steps.head(0)
     if expected.empty:
         raise InputError(f"{name} is none of the runs in {KEPT}; give one as <name under methods>-<seed>")
-    found = trained(method, int(seed))
-    if processor() == origin["processor"]:
+    found, then = trained(method, int(seed)), origin.of(name).processor
+    if processor() == then:
         different = differences(expected.head(STEPS), found, exactly=True)
     else:
         print(
-            f"note: kept results are from {origin['processor']}, this is {processor()}: compared to {NEAR}",
+            f"note: what is kept of {name} is from {then}, this is {processor()}: compared to {NEAR}",
             file=sys.stderr,
         )
         different = differences(expected.head(1), found[:1], exactly=False)

@@ -1,13 +1,18 @@
-"""The lab's kept results: the document is what they give, and this code still gives them."""
+"""The lab's kept results: the document is what they give, this code still gives them, and runs of another day join them."""
 
-import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import line_of
 from stages.claims.schema import read_claims
-from stages.tools.ledger import CLAIMS, DOCUMENT, FIGURE, KEPT, read, written
+from stages.common.files import InputError, write_jsonl
+from stages.profile.params import load
+from stages.profile.resolution import plans
+from stages.tools.kept import KEPT, collect, declared, read, settings_of
+from stages.tools.ledger import CLAIMS, DOCUMENT, FIGURE, written
 from stages.tools.rerun import differences
 from tests.project import ROOT, copy_project, run
 
@@ -25,7 +30,11 @@ def test_the_document_is_what_the_kept_results_give():
 
 def test_the_kept_steps_are_whole_and_of_declared_runs():
     kept, origin = read(KEPT)
-    assert set(origin) == {"commit", "packages", "processor"}
+    params = load(Path("profiles/lab.yaml"))
+    settings = {run: settings_of(params, method, seed) for run, method, seed in declared(params)}
+    of_origin = {run: said for training in origin.trainings for run, said in training.runs.items()}
+    assert set(kept.steps["run"]) == set(of_origin) and set(kept.scores["run"]) <= set(of_origin)
+    assert of_origin.items() <= settings.items()
     for (_, _), steps in kept.steps.groupby(["method", "seed"]):
         assert steps["step"].tolist() == list(range(1, len(steps) + 1))
         line_of(steps.iloc[0].drop(["run", "method", "seed"]).dropna().map(float).to_dict())
@@ -48,10 +57,65 @@ def test_a_step_that_moved_is_told():
     assert differences(expected, lines, exactly=False) == []
 
 
+@pytest.fixture
+def trained(tmp_path):
+    """What a clone has that trained some runs: kept steps of them, and the plans that this code gives."""
+    measured, _ = read(KEPT)
+    given = plans(load(Path("profiles/lab.yaml")))
+
+    def write(name: str, *runs: str) -> Path:
+        folder = tmp_path / name / "lab"
+        for plan in ["model", "prepare", "subset", *(f"train/{run}" for run in runs)]:
+            path = folder / "plan" / f"{plan}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(given[plan].text())
+        for run in runs:
+            lines = measured.steps[measured.steps["run"] == run].drop(columns=["run", "method", "seed"])
+            (folder / "train" / run).mkdir(parents=True)
+            write_jsonl(folder / "train" / run / "steps.jsonl", [line_of(row.dropna().to_dict()) for _, row in lines.iterrows()])
+            TrainingRecord(packages={"torch": "2"}, seed=1, prompts=2, prompts_too_long=0).write(folder / "train" / run)
+        return folder.parent
+
+    return write
+
+
+def test_runs_of_two_clones_and_two_days_stand_together(tmp_path, trained):
+    kept = tmp_path / "kept"
+    collect([trained("one", "grpo-2"), trained("two", "steer-1", "grpo-1")], kept, "first")
+    collect([trained("three", "grpo-2", "steer-2")], kept, "second")
+    measured, origin = read(kept)
+    assert [(training.commit, sorted(training.runs)) for training in origin.trainings] == [
+        ("first", ["grpo-1", "steer-1"]),
+        ("second", ["grpo-2", "steer-2"]),
+    ]
+    assert list(measured.steps["run"].unique()) == ["grpo-1", "grpo-2", "steer-1", "steer-2"]
+    expected = read(KEPT)[0].of("grpo", 2)
+    assert measured.of("grpo", 2)["entropy"].tolist() == expected["entropy"].tolist()
+
+
+def test_runs_of_other_settings_or_other_code_do_not_join(tmp_path, trained):
+    kept = tmp_path / "kept"
+    collect([trained("one", "grpo-2", "grpo-3")], kept, "first")
+    origin = (kept / "origin.json").read_text()
+    settings = read(kept)[1].trainings[0].runs["grpo-2"]
+    (kept / "origin.json").write_text(origin.replace(settings, "0" * 64))
+    collect([trained("two", "steer-1")], kept, "second")
+    assert list(read(kept)[0].steps["run"].unique()) == ["grpo-3", "steer-1"]
+
+    other = trained("three", "steer-2")
+    plan = other / "lab/plan/train/steer-2.json"
+    plan.write_text(plan.read_text().replace('"code": "', '"code": "0'))
+    with pytest.raises(InputError, match=r"steer-2.json is not what profiles/lab.yaml and this code give"):
+        collect([other], kept, "third")
+    shutil.rmtree(other / "lab/train")
+    with pytest.raises(InputError, match="holds no run of profile lab"):
+        collect([other], kept, "third")
+
+
 @pytest.mark.slow
 def test_a_run_of_the_lab_gives_what_is_kept_of_it(tmp_path, with_data_and_model):
     project = copy_project(tmp_path / "project")
     with_data_and_model(project, "lab")
     again = run(project, "python", "-m", "stages.tools.rerun", "grpo-1")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "grpo-1: as kept" in again.stdout and json.loads(Path(KEPT, "origin.json").read_text())["commit"]
+    assert "grpo-1: as kept" in again.stdout
