@@ -23,7 +23,11 @@ from stages.tools.estimation.text import describe
 from stages.tools.estimation.throughput import Throughput
 from stages.tools.foreseen_verdicts import foreseen_verdicts
 
-SHARES = ("training_utilisation", "sampling_utilisation")
+SHARES = {
+    "training_utilisation": "share of the peak that is reached",
+    "sampling_utilisation": "share of the peak that is reached",
+    "length_share": "mean tokens of a prompt with its response, as a share of the longest allowed",
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -32,18 +36,20 @@ def main(arguments: list[str]) -> None:
     throughput = Throughput.read(options.measured, params.profile) if isinstance(options.measured, Path) else None
     measured = {}
     if options.measured:
-        measured = throughput.seconds_a_step(params) if throughput else seconds_a_step(params)
+        share = options.length_share
+        measured = throughput.seconds_a_step(params, share) if throughput else seconds_a_step(params)
         if not measured and not throughput:
             raise InputError(
                 f"--measured: no step of {params.profile} has run here; leave it out, or train a few steps"
             )
     parameters, rate = options.parameters or parameters_of(params.model), options.dollars_per_gpu_hour
-    shares = (options.training_utilisation, options.sampling_utilisation)
+    shares = (getattr(options, name) for name in SHARES)
     assumed = Assumptions(parameters, options.peak, *shares) if parameters else None
     if throughput:
         print(throughput.describe(options.measured), end="\n\n")
         assumed = assumed and sampling_as_measured(assumed, throughput.sampled)
-    print(describe(params, assumed, rate, measured, throughput.sampled if throughput else None))
+    sampled = throughput.sampled if throughput else None
+    print(describe(params, assumed, rate, measured, sampled, options.length_share))
     print("", *foreseen_verdicts(params), sep="\n")
     if options.budget is not None:
         if assumed is None or params.backend.platform == "cpu":
@@ -59,8 +65,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("profile", nargs="?", type=Path, default=Path("params.yaml"))
     parser.add_argument("--parameters", type=float, help="of the model; default: the size in its name")
     parser.add_argument("--peak", type=float, default=defaults["peak"], help="TFLOP/s of one GPU")
-    for name in SHARES:
-        words = f"share of the peak that is reached, default {defaults[name]}"
+    for name, meaning in SHARES.items():
+        words = f"{meaning}, default {defaults[name]}"
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=defaults[name], help=words)
     words = (
         "hours of training from the steps that have run here; with FILE, of all from what a preflight's step measured"
@@ -78,6 +84,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             raise InputError(f"--{name.replace('_', '-')}: {getattr(options, name):g} is no share; give one in (0, 1]")
     if options.budget is not None and options.dollars_per_gpu_hour is None:
         raise InputError("--budget: needs --dollars-per-gpu-hour, such as 2.5")
+    if options.measured is True and options.length_share != 1:
+        raise InputError(
+            "--length-share: the steps that have run had their own lengths; leave it out, or give --measured FILE"
+        )
     return options
 
 

@@ -10,6 +10,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -22,7 +23,8 @@ from stages.claims.quantities import Measured
 from stages.common.files import InputError, dump_json, output_folder, write_json, write_text
 from stages.common.validation import read_as
 from stages.profile.params import Params, load
-from stages.profile.resolution import plans
+from stages.profile.plans.base import Plan
+from stages.profile.resolution import plans, report_plan
 from stages.reporting.tables.claims import SCORES, scores_of
 
 PROFILE, KEPT = "lab", Path("data/lab")
@@ -75,7 +77,9 @@ def collect(folders: Sequence[Path], kept: Path, commit: str) -> None:
     """
     params = load(Path(f"profiles/{PROFILE}.yaml"))
     settings = {run: settings_of(params, method, seed) for run, method, seed in declared(params)}
-    steps, scores, packages = [], [], {}
+    steps: list[dict[str, Any]] = []
+    scores: list[dict[str, Any]] = []
+    packages: dict[str, str] = {}
     for folder in folders:
         found_steps, found_scores, packages = results_of(folder / PROFILE, params)
         steps += found_steps
@@ -107,11 +111,11 @@ def settings_of(params: Params, method: str, seed: int) -> str:
     return hashlib.sha256(dump_json(said | {"method": run, "settings": settings, "seed": seed}).encode()).hexdigest()
 
 
-def results_of(folder: Path, params: Params) -> tuple[list[dict], list[dict], dict[str, str]]:
+def results_of(folder: Path, params: Params) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]]:
     """Rows of steps.csv and scores.csv, and the packages, of every run that is trained in `folder` (results/lab)."""
     steps, scores, packages = [], [], {}
     here = plans(params)
-    benchmarks = here["grade"].samples
+    benchmarks = report_plan(params).benchmarks
     for name, method, seed in declared(params):
         if not (folder / "train" / name / "steps.jsonl").is_file():
             continue
@@ -124,7 +128,9 @@ def results_of(folder: Path, params: Params) -> tuple[list[dict], list[dict], di
             for benchmark, score in read_scores(folder / "grades" / name, benchmarks, name).items():
                 scores += [run | {"benchmark": benchmark} | one for one in scores_of(score)]
     if not steps:
-        raise InputError(f"{folder / 'train'} holds no run of profile {PROFILE}: cp profiles/lab.yaml params.yaml && dvc repro")
+        raise InputError(
+            f"{folder / 'train'} holds no run of profile {PROFILE}: cp profiles/lab.yaml params.yaml && dvc repro"
+        )
     return steps, scores, packages
 
 
@@ -136,12 +142,14 @@ def processor() -> str:
     return ", ".join([told.get("model name", platform.machine()), *kind, torch.backends.cpu.get_cpu_capability()])
 
 
-def _check(folder: Path, here: dict, names: list[str]) -> None:
+def _check(folder: Path, here: dict[str, Plan], names: list[str]) -> None:
     """InputError where the plan of one of `names` is not the one that this code and profile give."""
     for name in names:
         path = folder / "plan" / f"{name}.json"
         if not path.is_file() or path.read_text(encoding="utf-8") != here[name].text():
-            raise InputError(f"{path} is not what profiles/{PROFILE}.yaml and this code give: run dvc repro there again")
+            raise InputError(
+                f"{path} is not what profiles/{PROFILE}.yaml and this code give: run dvc repro there again"
+            )
 
 
 def _joined(

@@ -65,15 +65,17 @@ def trained(tmp_path):
 
     def write(name: str, *runs: str) -> Path:
         folder = tmp_path / name / "lab"
-        for plan in ["model", "prepare", "subset", *(f"train/{run}" for run in runs)]:
+        for plan in ["model", "prepare", "subset", *(f"train/{one}" for one in runs)]:
             path = folder / "plan" / f"{plan}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(given[plan].text())
-        for run in runs:
-            lines = measured.steps[measured.steps["run"] == run].drop(columns=["run", "method", "seed"])
-            (folder / "train" / run).mkdir(parents=True)
-            write_jsonl(folder / "train" / run / "steps.jsonl", [line_of(row.dropna().to_dict()) for _, row in lines.iterrows()])
-            TrainingRecord(packages={"torch": "2"}, seed=1, prompts=2, prompts_too_long=0).write(folder / "train" / run)
+        for one in runs:
+            lines = measured.steps[measured.steps["run"] == one].drop(columns=["run", "method", "seed"])
+            (folder / "train" / one).mkdir(parents=True)
+            write_jsonl(
+                folder / "train" / one / "steps.jsonl", [line_of(row.dropna().to_dict()) for _, row in lines.iterrows()]
+            )
+            TrainingRecord(packages={"torch": "2"}, seed=1, prompts=2, prompts_too_long=0).write(folder / "train" / one)
         return folder.parent
 
     return write

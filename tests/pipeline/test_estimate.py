@@ -188,6 +188,24 @@ def test_hours_of_round_numbers():
     assert gpu_hours(asked, Assumptions(1e9, 1000.0, 0.5, 0.1)) == pytest.approx((20e18 + 20e18) / 1e15 / 3600)
 
 
+def test_shorter_sequences_take_their_share_of_the_hours(capsys, monkeypatch):
+    """The candidates that a method chooses its prompts from are prompts alone: their hours stay."""
+    monkeypatch.chdir(ROOT)
+    params, whole = of_profile(PAPERS[0]), Assumptions(7e9)
+    quarter = whole._replace(length_share=0.25)
+    tokens = sum(evaluation_tokens(params).values())
+    assert evaluation_hours(tokens, quarter) == pytest.approx(evaluation_hours(tokens, whole) / 4)
+    hours, shorter = training_hours(params, whole), training_hours(params, quarter)
+    assert shorter == pytest.approx({name: each / 4 for name, each in hours.items()})
+    asked = work(build("grpo", {}), params.train)._replace(candidates=10**9, sequences=0)
+    assert gpu_hours(asked, quarter) == gpu_hours(asked, whole) > 0
+    profile = str(ROOT / f"profiles/{PAPERS[0]}.yaml")
+    main([profile, "--length-share", "0.25"])
+    assert "every sequence 0.25 of the longest allowed, on average (--length-share)" in capsys.readouterr().out
+    with pytest.raises(InputError, match="--length-share: the steps that have run had their own lengths"):
+        main([profile, "--length-share", "0.25", "--measured"])
+
+
 def test_hours_of_both_phases_add_up_and_follow_what_was_measured():
     params, assumed = of_profile(PAPERS[2]), Assumptions(7e9)
     counted = training_hours(params, assumed)

@@ -65,6 +65,7 @@ def test_seconds_of_a_whole_step_by_hand():
     found = MEASURED.seconds_a_step(params)
     tokens = 512 * 8 * (1024 + 3072) / 8  # of a GPU
     assert found["grpo"] == found["steer"] == pytest.approx(tokens * (1 / 2000 + 1 / 20_000 + 1 / 5000) + 3)
+    assert MEASURED.seconds_a_step(params, 0.5)["grpo"] - 3 == pytest.approx((found["grpo"] - 3) / 2)
     bare = MEASURED.model_copy(update={"passes_in_update": 0}).seconds_a_step(params)
     method, settings = params.method_of("steer")
     assert work(build(method, settings), params.train).passes == 2

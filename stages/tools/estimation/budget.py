@@ -80,7 +80,7 @@ def describe_offers(
     seeds = list(range(1, best.seeds + 1))
     return "\n".join(
         [
-            f"what {budget:,.0f} dollars buy at {rate:g} a GPU hour, every response as long as allowed:",
+            f"what {budget:,.0f} dollars buy at {rate:g} a GPU hour, every sequence {assumed.lengths}:",
             "",
             table.to_markdown(index=False, disable_numparse=True, colalign=["right"] * 4 + ["left"]),
             "",

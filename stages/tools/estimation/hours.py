@@ -19,6 +19,11 @@ class Assumptions(NamedTuple):
     peak: float = 312.0  # dense bfloat16 TFLOP/s of an A100, NVIDIA's data sheet
     training_utilisation: float = 0.3
     sampling_utilisation: float = 0.05
+    length_share: float = 1.0  # mean tokens of a prompt with its response, of the longest allowed
+
+    @property
+    def lengths(self) -> str:
+        return lengths(self.length_share)
 
 
 class Work(NamedTuple):
@@ -60,15 +65,22 @@ def gpu_hours(work: Work, assumed: Assumptions) -> float:
     """Of N parameters: 2N operations a token sampled or passed, 8N a token updated (2N forward, 4N backward, 2N again for
     gradient checkpointing). Attention's own operations, weight transfers and waiting are left to the utilisations.
     """
-    sampling = 2 * assumed.parameters * work.sequences / assumed.sampling_utilisation
-    passed = 2 * work.candidates + (2 * work.passes + 8 * work.epochs) * work.sequences
+    sequences = work.sequences * assumed.length_share
+    sampling = 2 * assumed.parameters * sequences / assumed.sampling_utilisation
+    passed = 2 * work.candidates + (2 * work.passes + 8 * work.epochs) * sequences
     updating = assumed.parameters * passed / assumed.training_utilisation
     return (sampling + updating) / (assumed.peak * 1e12) / 3600
 
 
 def evaluation_hours(tokens: int, assumed: Assumptions) -> float:
-    """Of N parameters: 2N operations a token."""
-    return 2 * assumed.parameters * tokens / assumed.sampling_utilisation / (assumed.peak * 1e12) / 3600
+    """Of N parameters: 2N operations a token. `tokens`: were all sequences as long as allowed."""
+    operations = 2 * assumed.parameters * tokens * assumed.length_share
+    return operations / assumed.sampling_utilisation / (assumed.peak * 1e12) / 3600
+
+
+def lengths(share: float) -> str:
+    """How long sequences are taken to be, in words."""
+    return "as long as allowed" if share == 1 else f"{share:g} of the longest allowed, on average (--length-share)"
 
 
 def sampling_as_measured(assumed: Assumptions, tokens: float) -> Assumptions:

@@ -6,7 +6,7 @@ from stages.methods import build
 from stages.profile.params import Params
 from stages.tools.estimation.disk import CHECKPOINT_BYTES, CHECKPOINTS_KEPT, disk
 from stages.tools.estimation.evaluated import evaluated, evaluation_tokens
-from stages.tools.estimation.hours import Assumptions, evaluation_hours, training_hours, work
+from stages.tools.estimation.hours import Assumptions, evaluation_hours, lengths, training_hours, work
 
 NUMERIC = ["sampled, M tokens", "trained, M tokens", "GPU hours"]
 
@@ -38,9 +38,10 @@ def describe(
     rate: float | None = None,
     measured: dict[str, float] | None = None,
     sampled: float | None = None,
+    length_share: float = 1.0,
 ) -> str:
     """`rate`: dollars a GPU hour; `measured`: name under `methods` -> seconds a step; `sampled`: tokens a second of one device, where
-    it is measured and `assumed` samples as fast.
+    it is measured and `assumed` samples as fast; `length_share`: that of `assumed`, which may be None.
     """
     lines = [*_trained(params, assumed, measured), *_evaluated(params)]
     disk_line = "disk: not known, for want of the model's size" if assumed is None else _disk(params, assumed)
@@ -50,9 +51,9 @@ def describe(
         paces = ", ".join(f"{name} {seconds:.1f}" for name, seconds in measured.items())
         lines.append(f"measured, seconds a step: {paces}; all trainings one after the other: {wall:,.2f} hours")
     if sampled:
-        tokens, devices = sum(evaluation_tokens(params).values()), params.backend.devices
+        tokens, devices = length_share * sum(evaluation_tokens(params).values()), params.backend.devices
         lines.append(
-            f"measured, {sampled:,.0f} tokens a second of one device in sampling: all evaluation, every sample as long as allowed: "
+            f"measured, {sampled:,.0f} tokens a second of one device in sampling: all evaluation, every sequence {lengths(length_share)}: "
             f"{tokens / sampled / devices / 3600:,.2f} hours"
         )
     if assumed is None or params.backend.platform == "cpu":
@@ -128,8 +129,8 @@ def _hours(
         f"{devices} GPUs{'' if devices == sampling_on else f', of which {sampling_on} evaluate'}. An estimate, not a measurement:",
         "  training: as measured, seconds a step × steps × GPUs;"
         if measured
-        else "  training: N·tokens·(2/u_s + (2·passes + 8·epochs)/u_t) / peak; tokens: prompts and responses, at most;",
-        f"  evaluation: N·tokens·2/u_s / peak, of {tokens / 1e6:,.0f} M tokens, every sample as long as allowed;",
+        else "  training: N·tokens·(2/u_s + (2·passes + 8·epochs)/u_t) / peak; tokens: of prompts and responses, every sequence {assumed.lengths};",
+        f"  evaluation: N·tokens·2/u_s / peak, of {assumed.length_share * tokens / 1e6:,.0f} M tokens, every sequence {assumed.lengths};",
         "  passes without gradient: the old policy's, a reference's, and one a method takes over the mini-batch (docs/methods.md)",
         f"  N = {assumed.parameters:.3g} parameters (--parameters; the size in the model's name)",
         f"  peak = {assumed.peak:g} TFLOP/s (--peak; an A100's, dense bfloat16)",

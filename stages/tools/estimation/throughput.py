@@ -63,20 +63,21 @@ class Throughput(BaseModel):
     def write(self, path: Path) -> None:
         write_text(path, dump_json(self.model_dump()))
 
-    def seconds_a_step(self, params: Params) -> dict[str, float]:
-        """Name under `methods` -> seconds of a whole step of the profile, every response as long as allowed.
+    def seconds_a_step(self, params: Params, length_share: float = 1.0) -> dict[str, float]:
+        """Name under `methods` -> seconds of a whole step of the profile. `length_share`: mean tokens of a prompt with its
+        response, of the longest allowed.
 
         The update of a method with fewer passes in it counts as long as the one that was measured.
         """
         found = {}
         for name in params.methods:
             kind, settings = params.method_of(name)
-            found[name] = self._seconds(build(kind, settings), params.train, params.backend.all_devices)
+            found[name] = self._seconds(build(kind, settings), params.train, params.backend.all_devices, length_share)
         return found
 
-    def _seconds(self, method: Method, train: Train, devices: int) -> float:
+    def _seconds(self, method: Method, train: Train, devices: int, length_share: float) -> float:
         asked = work(method, train)
-        tokens = asked.sequences / train.steps / devices
+        tokens = asked.sequences * length_share / train.steps / devices
         passes = asked.passes - min(passes_in_update(method), self.passes_in_update)
         return tokens * (1 / self.sampled + passes / self.passed + asked.epochs / self.updated) + self.rest
 
