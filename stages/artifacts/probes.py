@@ -42,6 +42,14 @@ SOURCES = {
 }
 
 _PLACE = ("update", "optimiser", "learning_rate")
+AGREEMENTS = (
+    "pearson",
+    "spearman",
+    "sign",
+    "residual",
+)  # of an estimate with the exact change; stages/probes/agreement.py
+OF_A_STEP = ("change", "first_order", "remainder", "residual")
+OF_A_PART = ("caused", "happened")
 # table -> what tells its rows apart, and its means over batches
 MEANS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # change, first_order, remainder: of the mean entropy of the mini-batch, nats; residual over its states
@@ -49,8 +57,7 @@ MEANS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         _PLACE,
         ("gradient_norm", "step_norm", "relative_step", "entropy", "change", "first_order", "remainder", "residual"),
     ),
-    # stages/probes/agreement.py
-    "estimates": ((*_PLACE, "estimate"), ("pearson", "spearman", "sign", "residual")),
+    "estimates": ((*_PLACE, "estimate"), AGREEMENTS),
     # share of the tokens; nats of the mean entropy that their gradients changed, and that changed at their states
     "parts": ((*_PLACE, "partition", "part"), ("share", "caused", "happened")),
 }
@@ -59,6 +66,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         name: (*keys, *(column for value in values for column in (value, f"{value}_low", f"{value}_high")))
         for name, (keys, values) in MEANS.items()
     },
+    # what each rollout batch gave, a row a number: one of `OF_A_STEP`, `pearson covariance`, or `caused region: A > 0, likely token`
+    "batches": ("batch", *_PLACE, "measure", "value"),
     # tokens of all batches, by probability under the policy that sampled them
     "clip_events": (
         "update", "probability_from", "probability_to", "tokens", "clipped_positive", "clipped_negative",

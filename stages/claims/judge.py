@@ -15,7 +15,7 @@ FEWEST_SEEDS = 3
 
 
 class Finding(NamedTuple):
-    """What became of a test. `mean`, `low` and `high` are NaN where there are fewer than two seeds, or for `same_as`, where
+    """What became of a test. `seeds`: how many, or how many rollout batches of a probe, it rests on. `mean`, `low` and `high` are NaN where there are fewer than two seeds, or for `same_as`, where
     `mean` is the share of seeds that agree. `reason` says why there is no outcome; `values` are the numbers of the seeds that
     the outcome rests on.
     """
@@ -35,12 +35,13 @@ NOTHING = (float("nan"), float("nan"), float("nan"))
 def judge(test: Test, measured: Measured) -> Finding:
     """The outcome of a test; `not run` names the runs that are missing."""
     if missing := missing_runs(test, measured):
-        return Finding("not run", 0, *NOTHING, f"no run of {', '.join(missing)}")
+        return Finding("not run", 0, *NOTHING, f"no {'run of' if test.probe is None else 'probe'} {', '.join(missing)}")
     if test.same_as is not None:
         return _of_identity(identical(test, measured))
     found = list(numbers(test, measured).values())
     if len(found) < FEWEST_SEEDS:
-        reason = f"{len(found)} of at least {FEWEST_SEEDS} seeds have this number"
+        of = "seeds" if test.probe is None else "rollout batches"
+        reason = f"{len(found)} of at least {FEWEST_SEEDS} {of} have this number"
         mean = float(np.mean(found)) if found else float("nan")
         return Finding("inconclusive", len(found), mean, float("nan"), float("nan"), reason)
     interval = seed_interval(found, LEVEL)

@@ -1,6 +1,6 @@
 """A test's number of every training seed, from the runs that are there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -8,17 +8,20 @@ from scipy.stats import spearmanr
 
 from stages.artifacts.steps import OWN
 from stages.claims.measures import Score, score_of, series, value_at, window_of
+from stages.claims.probed import COLUMNS, values
 from stages.claims.schema import ALL, START, Test
 
 
 @dataclass(frozen=True)
 class Measured:
     """`steps` has a row a run and step: method, seed and the columns of steps.jsonl. `scores` has a row a trained run and score:
-    method, seed, benchmark, metric (avg, pass, or one of `OF_SAMPLES`), k, value.
+    method, seed, benchmark, metric (avg, pass, or one of `OF_SAMPLES`), k, value. `probes` has a row a number of a rollout batch
+    (stages/claims/probed.py).
     """
 
     steps: pd.DataFrame
     scores: pd.DataFrame
+    probes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
     @property
     def methods(self) -> list[str]:
@@ -50,13 +53,18 @@ class Measured:
 
 
 def numbers(test: Test, measured: Measured) -> dict[int, float]:
-    """Seed -> the test's number. A seed is left out where a run or a measure is missing."""
+    """Seed, or rollout batch of a probe, -> the test's number. One is left out where a run or a measure is missing."""
+    if test.probe is not None:
+        return _of_probe(test, measured.probes)
     runs = measured.methods if _asks_over_all(test) else test.runs
     found = {seed: _number(test, measured, runs, seed) for seed in measured.seeds(runs)}
     return {seed: value for seed, value in found.items() if np.isfinite(value)}
 
 
 def missing_runs(test: Test, measured: Measured) -> list[str]:
+    """The runs, or the probe, that it names and that are not there."""
+    if test.probe is not None:
+        return [] if test.probe in set(measured.probes["probe"]) else [test.probe]
     return [run for run in test.runs if run not in measured.methods]
 
 
@@ -70,6 +78,14 @@ def identical(test: Test, measured: Measured) -> dict[int, bool]:
         ]
         same[seed] = bool(len(one) == len(other) and one[both].equals(other[both]))
     return same
+
+
+def _of_probe(test: Test, probes: pd.DataFrame) -> dict[int, float]:
+    found = values(probes, str(test.probe), str(test.measure), test.place)
+    if test.against is None:
+        return found
+    other = values(probes, str(test.probe), str(test.against), test.place)
+    return {batch: value - other[batch] for batch, value in found.items() if batch in other}
 
 
 def _number(test: Test, measured: Measured, runs: list[str], seed: int) -> float:

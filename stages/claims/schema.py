@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stages.claims.measures import Score, Window, check_measure, score_of, window_of
+from stages.claims.probed import Place, check_probe_measure, place_of
 from stages.common.files import InputError
 from stages.common.validation import first_problem
 from stages.common.yaml_reader import read_yaml
@@ -19,8 +20,11 @@ class _Checked(BaseModel):
 
 
 class Test(_Checked):
-    """One number a training seed, and where its interval must lie. Exactly one of the five forms of the file's head."""
+    """One number a training seed, or a rollout batch of a probe, and where its interval must lie. Exactly one of the forms of
+    the file's head.
+    """
 
+    probe: str | None = None
     measure: str | None = None
     at: str = "end"
     of: str | list[str] | None = None
@@ -50,6 +54,8 @@ class Test(_Checked):
 
     @model_validator(mode="after")
     def _is_one_form(self) -> Self:
+        if self.probe is not None:
+            return self._is_of_a_probe()
         forms = ("against", "contrast", "dose", "compared_with", "same_as")
         given = [_written(name) for name in forms if getattr(self, name) is not None]
         if len(given) != 1:
@@ -71,16 +77,36 @@ class Test(_Checked):
             raise ValueError("of: a list of runs has a meaning only beside `with`; name one run")
         if given[0] == "same_as":
             return self
-        if self.measure is None or self.expect is None:
-            raise ValueError(f"{'measure' if self.measure is None else 'expect'}: missing")
-        if (self.expect == "close") != (self.margin is not None):
-            raise ValueError("margin: goes with `expect: close`, and only with it")
+        self._has_measure_and_rule()
         for measure in filter(None, (self.measure, self.compared_with)):
             check_measure(measure)
         if isinstance(self.scored, Score) and (self.at != "end" or self.against == START):
             raise ValueError("a score is of the trained model: it has no `at`, and is not set against start")
         window_of(self.at)
         return self
+
+    def _is_of_a_probe(self) -> Self:
+        allowed = {"probe", "measure", "at", "against", "expect", "than", "margin"}
+        if extra := sorted(map(_written, self.model_fields_set - allowed)):
+            raise ValueError(f"{extra[0]}: has no meaning beside probe; remove it")
+        self._has_measure_and_rule()
+        if isinstance(self.against, float):
+            raise ValueError("against: of a probe, another of its measures; a number belongs under than")
+        for measure in filter(None, (self.measure, self.against)):
+            check_probe_measure(measure)
+        place_of(self.at)
+        return self
+
+    def _has_measure_and_rule(self) -> None:
+        if self.measure is None or self.expect is None:
+            raise ValueError(f"{'measure' if self.measure is None else 'expect'}: missing")
+        if (self.expect == "close") != (self.margin is not None):
+            raise ValueError("margin: goes with `expect: close`, and only with it")
+
+    @property
+    def place(self) -> Place:
+        """The step that a test of a probe looks at."""
+        return place_of(self.at)
 
     @property
     def scored(self) -> Score | None:
@@ -98,6 +124,8 @@ class Test(_Checked):
     @property
     def runs(self) -> list[str]:
         """The runs that it names, `all` left out."""
+        if self.probe is not None:
+            return []
         named = [*(self.of if isinstance(self.of, list) else [self.of]), self.against, self.same_as]
         named += [*(self.contrast or {}), *(self.dose or {})]
         return list(dict.fromkeys(name for name in named if isinstance(name, str) and name not in (ALL, START)))

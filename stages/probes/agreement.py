@@ -8,11 +8,9 @@ from scipy.stats import rankdata
 
 from stages.statistics import seed_interval
 
-MEASURES = ("pearson", "spearman", "sign", "residual")
-
 
 def agreement(estimate: np.ndarray, exact: np.ndarray, scale: bool = True) -> dict[str, float]:
-    """`MEASURES` of `estimate` against `exact`, [states] each; NaN where one of them does not vary.
+    """`AGREEMENTS` of `estimate` against `exact`, [states] each; NaN where one of them does not vary.
 
     pearson, spearman   correlation over states
     sign                share of the states where neither is 0 in which both have the same sign

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from stages.artifacts.probes import MEANS, SOURCES
+from stages.artifacts.probes import AGREEMENTS, MEANS, OF_A_PART, OF_A_STEP, SOURCES
 from stages.probes.agreement import agreement, over_batches
 from stages.probes.experiment import Findings, Rows
 
@@ -16,6 +16,7 @@ def tables_of(found: list[Findings], decode: Callable[[int], str]) -> dict[str, 
         name: over_batches([row for batch in found for row in getattr(batch, name)], keys, values)
         for name, (keys, values) in MEANS.items()
     }
+    tables["batches"] = [row for number, batch in enumerate(found, 1) for row in numbers_of(number, batch)]
     events: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in (row for batch in found for row in batch.clip_events):
         known = events.setdefault((row["update"], row["probability_from"]), dict.fromkeys(row, 0))
@@ -25,6 +26,19 @@ def tables_of(found: list[Findings], decode: Callable[[int], str]) -> dict[str, 
     tables["coupling"] = coupling_of([row for batch in found for row in batch.coupling])
     tables["tokens"] = [{**row, "token": decode(row["token_id"])} for row in found[0].tokens]
     return tables
+
+
+def numbers_of(number: int, found: Findings) -> Rows:
+    """A row a number of rollout batch `number`, under the name that a claim asks for it by (stages/claims/probed.py)."""
+    named = [({name: name for name in OF_A_STEP}, row) for row in found.steps]
+    named += [({name: f"{name} {row['estimate']}" for name in AGREEMENTS}, row) for row in found.estimates]
+    named += [({name: f"{name} {row['partition']}: {row['part']}" for name in OF_A_PART}, row) for row in found.parts]
+    return [
+        {key: row[key] for key in ("update", "optimiser", "learning_rate")}
+        | {"batch": number, "measure": measure, "value": row[name]}
+        for names, row in named
+        for name, measure in names.items()
+    ]
 
 
 def coupling_of(states: Rows) -> Rows:

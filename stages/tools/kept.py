@@ -1,8 +1,9 @@
 """The lab's kept results, `data/lab`: how they are read, and how runs of profile `lab` are added.
 
-steps.csv has the step log of every training run and scores.csv its scores. origin.json says of every run which commit trained it,
-with which packages and on which processor (another one may round differently), and a sha256 of its settings. A run can be added
-on another day: the others stay, as long as the profile still says of them what they were trained with.
+steps.csv has the step log of every training run, scores.csv its scores, and probes.csv what probes measured of each rollout batch.
+origin.json says of every run and probe which commit made it, with which packages and on which processor (another one may round
+differently), and a sha256 of its settings. A run can be added on another day: the others stay, as long as the profile still says
+of them what they were trained with.
 """
 
 import hashlib
@@ -17,22 +18,27 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from stages.artifacts.grades import read_scores
+from stages.artifacts.probes import check_probe, read_summary
 from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import read_steps
+from stages.claims.probed import COLUMNS as PROBED
 from stages.claims.quantities import Measured
 from stages.common.files import InputError, dump_json, output_folder, write_json, write_text
 from stages.common.validation import read_as
 from stages.profile.params import Params, load
 from stages.profile.plans.base import Plan
-from stages.profile.resolution import plans, report_plan
+from stages.profile.probes import declared_probes
+from stages.profile.resolution import plans, probe_plan, report_plan
 from stages.reporting.tables.claims import SCORES, scores_of
 
+Plans = dict[str, Plan]
 PROFILE, KEPT = "lab", Path("data/lab")
 CODE = ("stages", "locks", "data/lab_model")
+TABLES = {"steps.csv": ["run", "method", "seed", "step"], "scores.csv": SCORES, "probes.csv": PROBED}  # first columns
 
 
 class Training(BaseModel):
-    """Runs that one commit trained. `runs`: name -> sha256 of its settings."""
+    """Runs that one commit trained, and probes that it made. `runs`: name -> sha256 of its settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -55,7 +61,7 @@ def read(kept: Path) -> tuple[Measured, Origin]:
     """What `collect` wrote; InputError where a file is missing."""
     again = f"restore {KEPT} from the repository"
     try:
-        tables = [pd.read_csv(kept / name) for name in ("steps.csv", "scores.csv")]
+        tables = [pd.read_csv(kept / name) for name in TABLES]
     except FileNotFoundError as error:
         raise InputError(f"{error.filename} is missing: {again}")
     return Measured(*tables), read_as(Origin, kept / "origin.json", again)
@@ -69,23 +75,28 @@ def commit_here() -> str:
 
 
 def collect(folders: Sequence[Path], kept: Path, commit: str) -> None:
-    """Adds to `kept` every declared run that is trained in one of `folders` (a project's results/), with scores where it is graded.
+    """Adds to `kept` every declared run that is trained in one of `folders` (a project's results/), with scores where it is graded,
+    and every probe.
 
     It replaces what was kept of the same run. A kept run stays that the profile declares with the settings it was trained with.
-    InputError where nothing is trained, or a run was trained by other code or settings than those here, of which `commit` is the
+    InputError where there is nothing, or a run was trained by other code or settings than those here, of which `commit` is the
     name. This machine counts as the one that trained.
     """
     params = load(Path(f"profiles/{PROFILE}.yaml"))
-    settings = {run: settings_of(params, method, seed) for run, method, seed in declared(params)}
-    steps: list[dict[str, Any]] = []
-    scores: list[dict[str, Any]] = []
-    packages: dict[str, str] = {}
+    settings = settings_of_all(params)
+    here, packages = plans(params), dict[str, str]()
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for folder in folders:
-        found_steps, found_scores, packages = results_of(folder / PROFILE, params)
-        steps += found_steps
-        scores += found_scores
-    added = Measured(pd.DataFrame(steps), pd.DataFrame(scores, columns=SCORES))
-    names = [name for name in settings if name in set(added.steps["run"])]
+        packages |= _add_runs(folder / PROFILE, params, here, rows)
+        packages |= _add_probes(folder / PROFILE, params, here, rows)
+    if not packages:
+        raise InputError(
+            f"{folders[0] / PROFILE} holds no run of it: cp profiles/{PROFILE}.yaml params.yaml && dvc repro"
+        )
+    added = Measured(
+        *(pd.DataFrame(rows[name] or None, columns=None if rows[name] else c) for name, c in TABLES.items())
+    )
+    names = [name for name in settings if name in {*added.steps["run"], *added.probes["probe"]}]
     new = Training(
         commit=commit,
         packages=packages,
@@ -94,8 +105,8 @@ def collect(folders: Sequence[Path], kept: Path, commit: str) -> None:
     )
     tables, origin = _joined(read(kept) if kept.exists() else None, added, new, settings)
     with output_folder(kept, lambda folder: read(folder)) as folder:
-        write_text(folder / "steps.csv", tables.steps.to_csv(index=False, lineterminator="\n"))
-        write_text(folder / "scores.csv", tables.scores.to_csv(index=False, lineterminator="\n"))
+        for name, table in zip(TABLES, (tables.steps, tables.scores, tables.probes), strict=True):
+            write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
         write_json(folder / "origin.json", origin.model_dump())
 
 
@@ -104,34 +115,49 @@ def declared(params: Params) -> list[tuple[str, str, int]]:
     return [(f"{method}-{seed}", method, seed) for method in params.methods for seed in params.seeds]
 
 
-def settings_of(params: Params, method: str, seed: int) -> str:
-    """sha256 of all that a run's numbers follow from, but for the code and its packages."""
-    run, settings = params.method_of(method)
-    said = params.model_dump(mode="json", include={"bench_seed", "data", "model", "train", "backend"})
-    return hashlib.sha256(dump_json(said | {"method": run, "settings": settings, "seed": seed}).encode()).hexdigest()
-
-
-def results_of(folder: Path, params: Params) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]]:
-    """Rows of steps.csv and scores.csv, and the packages, of every run that is trained in `folder` (results/lab)."""
-    steps, scores, packages = [], [], {}
-    here = plans(params)
-    benchmarks = report_plan(params).benchmarks
+def settings_of_all(params: Params) -> dict[str, str]:
+    """Run or probe -> sha256 of all that its numbers follow from, but for the code and its packages."""
+    common = params.model_dump(mode="json", include={"bench_seed", "data", "model", "train", "backend"})
+    said: dict[str, dict[str, Any]] = {}
     for name, method, seed in declared(params):
-        if not (folder / "train" / name / "steps.jsonl").is_file():
+        kind, settings = params.method_of(method)
+        said[name] = {"method": kind, "settings": settings, "seed": seed}
+    for name, probe in declared_probes(params).items():
+        own = probe_plan(params, probe).model_dump(mode="json", exclude={"code", "environment"})
+        said[name] = {"probe": own}
+    return {name: hashlib.sha256(dump_json(common | own).encode()).hexdigest() for name, own in said.items()}
+
+
+def _add_runs(folder: Path, params: Params, here: Plans, rows: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """Puts the rows of every run that is trained in `folder` (results/lab) into `rows`; the packages that trained them."""
+    packages, benchmarks = dict[str, str](), report_plan(params).benchmarks
+    for name, method, seed in declared(params):
+        trained, graded = folder / "train" / name, folder / "grades" / name
+        if not (trained / "steps.jsonl").is_file():
             continue
         _check(folder, here, ["model", "prepare", "subset", f"train/{name}"])
         run = {"run": name, "method": method, "seed": seed}
-        steps += [run | line for line in read_steps(folder / "train" / name / "steps.jsonl", params.train.steps)]
-        packages = TrainingRecord.read(folder / "train" / name, "train", name).packages
-        if (folder / "grades" / name).is_dir():
+        rows["steps.csv"] += [run | line for line in read_steps(trained / "steps.jsonl", params.train.steps)]
+        packages |= TrainingRecord.read(trained, "train", name).packages
+        if graded.is_dir():
             _check(folder, here, ["sample", "grade"])
-            for benchmark, score in read_scores(folder / "grades" / name, benchmarks, name).items():
-                scores += [run | {"benchmark": benchmark} | one for one in scores_of(score)]
-    if not steps:
-        raise InputError(
-            f"{folder / 'train'} holds no run of profile {PROFILE}: cp profiles/lab.yaml params.yaml && dvc repro"
-        )
-    return steps, scores, packages
+            for benchmark, score in read_scores(graded, benchmarks, name).items():
+                rows["scores.csv"] += [run | {"benchmark": benchmark} | one for one in scores_of(score)]
+    return packages
+
+
+def _add_probes(folder: Path, params: Params, here: Plans, rows: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    packages = dict[str, str]()
+    for name in declared_probes(params):
+        made = folder / "probes" / name
+        if not made.is_dir():
+            continue
+        _check(folder, here, ["model", "prepare", "subset", f"diagnose/{name}"])
+        check_probe(made, name)
+        table = pd.read_csv(made / "batches.csv").assign(probe=name)
+        rows["probes.csv"] += table[PROBED].to_dict("records")
+        packages |= read_summary(made, name).packages
+    return packages
 
 
 def processor() -> str:
@@ -142,7 +168,7 @@ def processor() -> str:
     return ", ".join([told.get("model name", platform.machine()), *kind, torch.backends.cpu.get_cpu_capability()])
 
 
-def _check(folder: Path, here: dict[str, Plan], names: list[str]) -> None:
+def _check(folder: Path, here: Plans, names: list[str]) -> None:
     """InputError where the plan of one of `names` is not the one that this code and profile give."""
     for name in names:
         path = folder / "plan" / f"{name}.json"
@@ -161,12 +187,13 @@ def _joined(
     measured, origin = old
     trainings = [_staying(training, new, settings) for training in origin.trainings]
     trainings = [training for training in trainings if training.runs]
-    kept = {run for training in trainings for run in training.runs}
-    steps, scores = (
-        _together(before[before["run"].isin(kept)], now, list(settings))
-        for before, now in ((measured.steps, added.steps), (measured.scores, added.scores))
+    kept, order = {run for training in trainings for run in training.runs}, list(settings)
+    joined = Measured(
+        _together(measured.steps, added.steps, "run", kept, order),
+        _together(measured.scores, added.scores, "run", kept, order),
+        _together(measured.probes, added.probes, "probe", kept, order),
     )
-    return Measured(steps, scores), Origin(trainings=[*trainings, new])
+    return joined, Origin(trainings=[*trainings, new])
 
 
 def _staying(training: Training, new: Training, settings: dict[str, str]) -> Training:
@@ -175,11 +202,12 @@ def _staying(training: Training, new: Training, settings: dict[str, str]) -> Tra
     return training.model_copy(update={"runs": runs})
 
 
-def _together(before: pd.DataFrame, now: pd.DataFrame, order: list[str]) -> pd.DataFrame:
-    whole = [table for table in (before, now) if len(table)] or [now]
-    place = {run: number for number, run in enumerate(order)}
+def _together(before: pd.DataFrame, now: pd.DataFrame, of: str, kept: set[str], order: list[str]) -> pd.DataFrame:
+    """Rows of `before` whose column `of` is in `kept`, and those of `now`, in `order`."""
+    whole = [table for table in (before[before[of].isin(kept)], now) if len(table)] or [now]
+    place = {name: number for number, name in enumerate(order)}
     joined = pd.concat(whole, ignore_index=True)
-    return joined.sort_values("run", key=lambda runs: runs.map(place), kind="stable", ignore_index=True)
+    return joined.sort_values(of, key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
 def _git(*arguments: str) -> str:

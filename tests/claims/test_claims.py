@@ -16,6 +16,8 @@ from stages.claims.measures import value_at, window_of
 from stages.claims.quantities import Measured, numbers
 from stages.claims.schema import Claim, read_claims
 from stages.common.files import InputError
+from stages.profile.params import load
+from stages.profile.probes import declared_probes
 from stages.reporting.sections.claims import claims_section
 from stages.reporting.tables.claims import judged
 from tests.project import ROOT
@@ -141,6 +143,32 @@ def test_a_claim_is_what_its_tests_say_together():
     assert together(Claim(source="s", says="t", not_testable="why"), []) == "not testable here"
 
 
+def probes(**values):
+    """A probe of two updates with an optimiser: measure -> what the last update gave in three rollout batches, the first a tenth."""
+    rows = [
+        {"probe": "base.grpo", "batch": batch, "update": update, "optimiser": "adamw", "learning_rate": 1e-4}
+        | {"measure": f"pearson {name}", "value": value * (0.1 if update == 1 else 1.0)}
+        for name, numbers in values.items()
+        for batch, value in enumerate(numbers, 1)
+        for update in (1, 8)
+    ]
+    return Measured(runs({"grpo": 0.1}).steps, runs({"grpo": 0.1}).scores, pd.DataFrame(rows))
+
+
+def test_a_probe_is_asked_for_one_number_a_rollout_batch():
+    measured = probes(covariance=[0.1, 0.2, 0.3], steer_eq9=[0.5, 0.6, float("nan")])
+    asked = (
+        "{probe: base.grpo, measure: pearson steer_eq9, against: pearson covariance, at: %s adamw 1e-4, expect: higher}"
+    )
+    assert numbers(of(asked % "last"), measured) == pytest.approx({1: 0.4, 2: 0.4})
+    assert numbers(of(asked % "first"), measured) == pytest.approx({1: 0.04, 2: 0.04})
+    assert judge(of(asked % "last"), measured).reason == "2 of at least 3 rollout batches have this number"
+    alone = of("{probe: base.grpo, measure: pearson covariance, at: last adamw 1e-4, expect: lower, than: 0.5}")
+    assert judge(alone, measured).outcome == "supported" and judge(alone, measured).seeds == 3
+    other = judge(of("{probe: steer-1, measure: residual, at: last adamw 1e-4, expect: lower, than: 0.5}"), measured)
+    assert (other.outcome, other.reason) == ("not run", "no probe steer-1")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -156,6 +184,15 @@ def test_a_claim_is_what_its_tests_say_together():
         ("{measure: entropy, of: a, same_as: b}", "measure: has no meaning beside same_as"),
         ("{measure: entropy, of: [a, b], against: c, expect: higher}", "of: a list"),
         ("{measure: entropy, against: c, expect: higher}", "of: missing"),
+        ("{probe: base.grpo, measure: pearson covarianc, at: first adamw 1e-4, expect: higher}", "measure: 'pearson"),
+        (
+            "{probe: base.grpo, measure: entropy, at: first adamw 1e-4, expect: higher}",
+            "measure: 'entropy' is of no probe",
+        ),
+        ("{probe: base.grpo, measure: residual, expect: lower, than: 1}", "at: 'end' names no step of a probe"),
+        ("{probe: base.grpo, measure: residual, at: first adamw 1-e4, expect: lower}", "at: 'first adamw 1-e4'"),
+        ("{probe: base.grpo, measure: residual, of: grpo, at: first adamw 1, expect: lower}", "of: has no meaning"),
+        ("{probe: base.grpo, measure: residual, against: 0.5, at: first adamw 1, expect: lower}", "belongs under than"),
     ],
 )
 def test_what_has_no_meaning_is_refused(text, message):
@@ -164,10 +201,15 @@ def test_what_has_no_meaning_is_refused(text, message):
 
 
 def test_the_shipped_claims_name_runs_of_the_lab_and_nothing_else(tmp_path):
-    declared = yaml.safe_load((ROOT / "profiles/lab.yaml").read_text(encoding="utf-8"))["methods"]
+    profile = load(ROOT / "profiles/lab.yaml")
     for path in sorted((ROOT / "data/claims").glob("*.yaml")):
         claims = read_claims(path).claims
-        assert {run for claim in claims.values() for run in claim.runs} <= set(declared)
+        assert {run for claim in claims.values() for run in claim.runs} <= set(profile.methods)
+        probed = [test for claim in claims.values() for test in claim.tests if test.probe]
+        for test in probed:
+            declared = declared_probes(profile)[test.probe]
+            optimiser = declared.numbers["optimisers"][test.place.optimiser]
+            assert test.place.learning_rate in optimiser.learning_rates
     broken = tmp_path / "x.yaml"
     broken.write_text("scale: s\nclaims: {a: {source: s, says: t, tests: [{measure: x}]}}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"claims\.a\.tests\.0"):

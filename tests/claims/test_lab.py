@@ -11,9 +11,10 @@ from stages.claims.schema import read_claims
 from stages.common.files import InputError, write_jsonl
 from stages.profile.params import load
 from stages.profile.resolution import plans
-from stages.tools.kept import KEPT, collect, declared, read, settings_of
+from stages.tools.kept import KEPT, collect, read, settings_of_all
 from stages.tools.ledger import CLAIMS, DOCUMENT, FIGURE, written
 from stages.tools.rerun import differences
+from tests.made_up_probe import write_made_up
 from tests.project import ROOT, copy_project, run
 
 
@@ -31,9 +32,9 @@ def test_the_document_is_what_the_kept_results_give():
 def test_the_kept_steps_are_whole_and_of_declared_runs():
     kept, origin = read(KEPT)
     params = load(Path("profiles/lab.yaml"))
-    settings = {run: settings_of(params, method, seed) for run, method, seed in declared(params)}
+    settings = settings_of_all(params)
     of_origin = {run: said for training in origin.trainings for run, said in training.runs.items()}
-    assert set(kept.steps["run"]) == set(of_origin) and set(kept.scores["run"]) <= set(of_origin)
+    assert {*kept.steps["run"], *kept.probes["probe"]} == set(of_origin) and set(kept.scores["run"]) <= set(of_origin)
     assert of_origin.items() <= settings.items()
     for (_, _), steps in kept.steps.groupby(["method", "seed"]):
         assert steps["step"].tolist() == list(range(1, len(steps) + 1))
@@ -65,7 +66,7 @@ def trained(tmp_path):
 
     def write(name: str, *runs: str) -> Path:
         folder = tmp_path / name / "lab"
-        for plan in ["model", "prepare", "subset", *(f"train/{one}" for one in runs)]:
+        for plan in ["model", "prepare", "subset", "diagnose/base.grpo", *(f"train/{one}" for one in runs)]:
             path = folder / "plan" / f"{plan}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(given[plan].text())
@@ -84,13 +85,16 @@ def trained(tmp_path):
 def test_runs_of_two_clones_and_two_days_stand_together(tmp_path, trained):
     kept = tmp_path / "kept"
     collect([trained("one", "grpo-2"), trained("two", "steer-1", "grpo-1")], kept, "first")
-    collect([trained("three", "grpo-2", "steer-2")], kept, "second")
+    third = trained("three", "grpo-2", "steer-2")
+    write_made_up(third / "lab/probes/base.grpo")
+    collect([third], kept, "second")
     measured, origin = read(kept)
     assert [(training.commit, sorted(training.runs)) for training in origin.trainings] == [
         ("first", ["grpo-1", "steer-1"]),
-        ("second", ["grpo-2", "steer-2"]),
+        ("second", ["base.grpo", "grpo-2", "steer-2"]),
     ]
     assert list(measured.steps["run"].unique()) == ["grpo-1", "grpo-2", "steer-1", "steer-2"]
+    assert measured.probes["batch"].tolist() == [1, 2, 3] and set(measured.probes["value"]) == {0.1}
     expected = read(KEPT)[0].of("grpo", 2)
     assert measured.of("grpo", 2)["entropy"].tolist() == expected["entropy"].tolist()
 
@@ -110,7 +114,7 @@ def test_runs_of_other_settings_or_other_code_do_not_join(tmp_path, trained):
     with pytest.raises(InputError, match=r"steer-2.json is not what profiles/lab.yaml and this code give"):
         collect([other], kept, "third")
     shutil.rmtree(other / "lab/train")
-    with pytest.raises(InputError, match="holds no run of profile lab"):
+    with pytest.raises(InputError, match="holds no run of it"):
         collect([other], kept, "third")
 
 

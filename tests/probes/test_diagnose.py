@@ -74,6 +74,13 @@ def test_what_is_written(probed):
     assert {update for update, _ in rows} == {"1", "2"}
     assert float(rows["1", "directional"]["pearson"]) > 0.9  # of a step of 0.01 along the gradient
     assert rows["1", "directional"]["pearson_low"] != ""
+    with (probed / "batches.csv").open(newline="") as stream:
+        found = [
+            row for row in csv.DictReader(stream) if row["update"] == "1" and row["measure"] == "pearson directional"
+        ]
+    assert [row["batch"] for row in found] == ["1", "2"]
+    mean = sum(float(row["value"]) for row in found) / 2
+    assert mean == pytest.approx(float(rows["1", "directional"]["pearson"]))
     assert sum(path.stat().st_size for path in probed.iterdir()) < 200_000
 
 

@@ -42,7 +42,7 @@ def _summary(judged: pd.DataFrame) -> list[str]:
         kept = int((tested["stands"] == True).sum())  # noqa: E712  # None: no decision
         decided = int(tested["outcome"].isin(["supported", "contradicted"]).sum())
         texts.append(
-            f"{count_of(len(tested), 'test')} have an interval over seeds, and {decided} of them a decision. Were there no effects at"
+            f"{count_of(len(tested), 'test')} have an interval, over seeds or a probe's rollout batches, and {decided} of them a decision. Were there no effects at"
             f" all, {number(0.05 * len(tested), 1)} would have one by chance; {kept} stand when at most"
             f" {100 * FALSE_DISCOVERIES:g} % of those that stand shall be chance (Benjamini–Hochberg)."
         )
@@ -61,7 +61,7 @@ def _table(file: str, rows: pd.DataFrame) -> Table:
                 lines.append([*says, row.test, row.outcome, row.expected, stands, str(row.seeds or ""), found])
         if lines:
             groups.append((outcome, lines))
-    header = ["claim", "what it says", "test", "outcome", "expected", "stands", "seeds", "number [95 %]"]
+    header = ["claim", "what it says", "test", "outcome", "expected", "stands", "seeds or batches", "number [95 %]"]
     caption = "Claims, their tests and what the runs say; “stands”: after correction for the number of tests"
     return Table(f"claims_{file}", caption, header, groups, words=6)
 

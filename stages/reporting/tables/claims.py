@@ -9,6 +9,7 @@ from scipy.stats import false_discovery_control, ttest_1samp
 
 from stages.artifacts.grades import NotRun, Score, of_samples
 from stages.claims.judge import Finding, judge, together
+from stages.claims.probed import COLUMNS as PROBED
 from stages.claims.quantities import Measured
 from stages.claims.schema import Claims, Test, read_claims
 from stages.reporting.inputs.results import Results
@@ -27,7 +28,7 @@ def read_all(results: Results, data: Path) -> dict[str, Claims]:
 
 
 def measured(results: Results) -> Measured:
-    """What tests can ask of: the trained runs."""
+    """What tests can ask of: the trained runs, and the probes."""
     scores = [
         {"run": run.name, "method": run.method, "seed": run.seed, "benchmark": benchmark} | one
         for run in results.runs
@@ -35,7 +36,9 @@ def measured(results: Results) -> Measured:
         if run.seed is not None and (run.name, benchmark) in results.grades
         for one in scores_of(results.grades[run.name, benchmark].score)
     ]
-    return Measured(results.steps, pd.DataFrame(scores, columns=SCORES))
+    probes = [probe.tables["batches"].assign(probe=name) for name, probe in results.probes.items()]
+    table = pd.concat(probes, ignore_index=True)[PROBED] if probes else pd.DataFrame(columns=PROBED)
+    return Measured(results.steps, pd.DataFrame(scores, columns=SCORES), table)
 
 
 def scores_of(score: Score | NotRun) -> list[dict[str, Any]]:
@@ -88,6 +91,10 @@ def p_value(test: Test, finding: Finding) -> float:
 
 def asked(test: Test) -> str:
     """The test's number in words."""
+    if test.probe is not None:
+        less = f" − {test.against}" if test.against else ""
+        update, optimiser, rate = test.place
+        return f"{test.measure}{less}: probe {test.probe}, {update} update, {optimiser} {rate:g}"
     where = f" at {test.at}" if test.scored is None and test.measure and test.at != "end" else ""
     if test.same_as is not None:
         return f"{test.of} logs the same as {test.same_as}"
