@@ -16,6 +16,7 @@ from stages.claims.measures import value_at, window_of
 from stages.claims.quantities import Measured, numbers
 from stages.claims.schema import Claim, read_claims
 from stages.common.files import InputError
+from stages.profile.claims_setting import check_claims
 from stages.profile.params import load
 from stages.profile.probes import declared_probes
 from stages.reporting.sections.claims import claims_section
@@ -214,6 +215,20 @@ def test_the_shipped_claims_name_runs_of_the_lab_and_nothing_else(tmp_path):
     broken.write_text("scale: s\nclaims: {a: {source: s, says: t, tests: [{measure: x}]}}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"claims\.a\.tests\.0"):
         read_claims(broken)
+
+
+def test_a_step_that_the_probe_does_not_examine_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("stages.profile.claims_setting.FOLDER", tmp_path)
+    test = "{probe: base.grpo, measure: residual, at: first adamw %s, expect: lower}"
+    params = load(ROOT / "profiles/lab.yaml").model_copy(update={"claims": ["mine"]})
+    for rate, refused in (("1e-4", False), ("3e-4", True)):
+        (tmp_path / "mine.yaml").write_text(f"scale: s\nclaims: {{a: {{source: s, says: t, tests: [{test % rate}]}}}}\n")
+        if refused:
+            with pytest.raises(InputError, match=r"claims\.a: at: 'first adamw 3e-4' is no step of probe base.grpo"):
+                check_claims(params)
+        else:
+            check_claims(params)
 
 
 def test_the_example_of_the_docs_is_a_file_of_claims_that_is_judged(tmp_path):
