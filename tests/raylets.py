@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, as somebody else would have started it."""
+"""A Ray cluster of two nodes on this machine, as somebody else would have started it; one of them can be lost."""
 
 import os
 import signal
@@ -19,13 +19,43 @@ from tests.project import ROOT
 START = 120.0  # seconds for both nodes
 
 
+class Cluster:
+    """`address`: that of the first node. Both have one logical GPU, and ask for no token."""
+
+    def __init__(self, address: str, variables: dict[str, str]):
+        self.address, self._variables = address, variables
+        self._nodes: list[subprocess.Popen] = []
+
+    def start(self, *more: str) -> None:
+        """A node; the arguments of `ray start` beside those that both have."""
+        ray = [str(Path(sys.executable).with_name("ray")), "start", "--num-cpus=12", "--num-gpus=1", "--block"]
+        ray += ["--object-store-memory=300000000", "--disable-usage-stats", "--node-ip-address=127.0.0.1", *more]
+        self._nodes.append(subprocess.Popen(ray, env=self._variables, start_new_session=True))
+
+    def join(self) -> None:
+        """A second node, which is there when this returns."""
+        self.start(f"--address={self.address}")
+        _wait_for_two(self.address)
+
+    def lose(self) -> None:
+        """Kills the node that was started last with all below it, as a machine that stops."""
+        process = self._nodes.pop()
+        below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        for each in [process, *below]:
+            with suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGKILL)
+        process.wait()
+
+    def end(self) -> None:
+        while self._nodes:
+            self.lose()
+
+
 @contextmanager
-def two_raylets() -> Iterator[str]:
-    """The address of a cluster of two raylets with one logical GPU each, that asks for no token."""
+def two_raylets() -> Iterator[Cluster]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    started: list[subprocess.Popen] = []
+        port = free.getsockname()[1]
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_AUTH_MODE", "disabled")  # of who joins as well
         variables = os.environ | {
@@ -34,21 +64,13 @@ def two_raylets() -> Iterator[str]:
             "RAY_memory_monitor_refresh_ms": "0",
             "RAY_enable_worker_prestart": "0",
         }
-        ray = [str(Path(sys.executable).with_name("ray")), "start", "--num-cpus=12", "--num-gpus=1", "--block"]
-        ray += ["--object-store-memory=300000000", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
-        head = ["--head", f"--port={address.partition(':')[2]}", "--include-dashboard=false"]
+        cluster = Cluster(f"127.0.0.1:{port}", variables)
         try:
-            started.append(subprocess.Popen([*ray, *head], env=variables, start_new_session=True))
-            started.append(subprocess.Popen([*ray, f"--address={address}"], env=variables, start_new_session=True))
-            _wait_for_two(address)
-            yield address
+            cluster.start("--head", f"--port={port}", "--include-dashboard=false")
+            cluster.join()
+            yield cluster
         finally:
-            for process in started:
-                below = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-                for each in [process, *below]:
-                    with suppress(ProcessLookupError):
-                        os.kill(each.pid, signal.SIGKILL)
-                process.wait()
+            cluster.end()
 
 
 def _wait_for_two(address: str) -> None:

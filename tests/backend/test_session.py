@@ -165,9 +165,9 @@ def test_two_ranks_on_two_nodes_train_as_one_rank_does(project, swept):
     """The first step has the same policy and the same samples, so all its numbers agree up to the order of sums; STEER's
     weights have the maximum of a mini-batch, which both ranks share. Of the session nothing is left on any node.
     """
-    with two_raylets() as address:
-        joined = Operation(profile="smoke", ray_address=address)
-        two = trained_alone(project, "steer", joined, nodes=2, ray_address=address)
+    with two_raylets() as cluster:
+        joined = Operation(profile="smoke", ray_address=cluster.address)
+        two = trained_alone(project, "steer", joined, nodes=2, ray_address=cluster.address)
         assert left_of(two.work) == []
     steps, other = (read_steps(work / "steps.jsonl", 3) for work in (two.work, folder(swept, "steer")))
     for column in ("entropy", "reward", "response_length", "gradient_norm", "method_token_weight"):

@@ -223,7 +223,9 @@ def test_a_step_that_the_probe_does_not_examine_is_refused(tmp_path, monkeypatch
     test = "{probe: base.grpo, measure: residual, at: first adamw %s, expect: lower}"
     params = load(ROOT / "profiles/lab.yaml").model_copy(update={"claims": ["mine"]})
     for rate, refused in (("1e-4", False), ("3e-4", True)):
-        (tmp_path / "mine.yaml").write_text(f"scale: s\nclaims: {{a: {{source: s, says: t, tests: [{test % rate}]}}}}\n")
+        (tmp_path / "mine.yaml").write_text(
+            f"scale: s\nclaims: {{a: {{source: s, says: t, tests: [{test % rate}]}}}}\n"
+        )
         if refused:
             with pytest.raises(InputError, match=r"claims\.a: at: 'first adamw 3e-4' is no step of probe base.grpo"):
                 check_claims(params)
