@@ -1,7 +1,7 @@
 """Scores and their uncertainty. Pure functions of arrays; needs numpy and scipy only, because grading uses it too.
 
 scores.py      avg@k and pass@k
-intervals.py   intervals for scores and gains, and variances over seeds pooled over methods
+intervals.py   intervals for scores and gains, variances over seeds pooled over methods, and what tells all pairs apart
 calibration.py confidence of the vote over samples against its being right
 contrasts.py   ours less a published number: its error, and which differences so many seeds can find
 
@@ -24,6 +24,7 @@ from stages.statistics.intervals import (
     Interval,
     Pooled,
     greatest_sampling_error,
+    honest_difference,
     one_model_interval,
     paired_interval,
     pool_gains,
@@ -42,6 +43,7 @@ __all__ = [
     "brier_score",
     "expected_calibration_error",
     "greatest_sampling_error",
+    "honest_difference",
     "least_difference",
     "one_model_interval",
     "paired_interval",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
+from scipy.stats import studentized_range
 
 from stages.statistics.scores import as_table
 
@@ -54,6 +55,19 @@ def pool_gains(scores: ArrayLike) -> Pooled:
     residual = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
     degrees = (methods - 1) * (seeds - 1)
     return Pooled(float(2 * (residual**2).sum() / degrees), degrees)
+
+
+def honest_difference(scores: ArrayLike, level: float = 0.95) -> float:
+    """The least difference of two methods' means over seeds that is told apart from none, for all pairs of M methods together.
+
+    Tukey's honestly significant difference: were all methods alike, any pair at all would differ by more with the probability
+    1 - level. `scores` [methods, seeds], both >= 2; a column is one seed, and what it does to all methods alike cancels, as
+    in `pool_gains`. It takes the methods' spreads to be the same. For two methods it is the paired t-test's.
+    """
+    table = finite(scores, 2)
+    pooled = pool_gains(table)
+    quantile = studentized_range.ppf(level, table.shape[0], pooled.degrees)
+    return float(quantile * np.sqrt(pooled.variance / 2 / table.shape[1]))
 
 
 def seed_interval(means: ArrayLike, level: float = 0.95) -> Interval:

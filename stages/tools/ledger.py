@@ -25,9 +25,11 @@ from stages.reporting.sections.claims import claims_section
 from stages.reporting.sections.numbers import count_of
 from stages.reporting.tables.claims import judged
 from stages.tools.kept import KEPT, PROFILE, Origin, collect, commit_here, read
+from stages.tools.told_apart import methods_section, progress_picture
 
 CLAIMS, DOCUMENT = Path("data/claims"), Path("docs/lab.md")
-FIGURE = Path("docs/figures/claims.svg")
+FIGURES = Path("docs/figures")
+PROGRESS, TESTED = "lab_progress", "claims"
 
 
 def main(arguments: list[str]) -> None:
@@ -35,28 +37,28 @@ def main(arguments: list[str]) -> None:
         raise InputError("usage: python -m stages.tools.ledger [--collect [FOLDER ...]]")
     if arguments:
         collect([Path(folder) for folder in arguments[1:]] or [Path("results")], KEPT, commit_here())
-    document, figure = written(KEPT, CLAIMS)
+    document, figures = written(KEPT, CLAIMS)
     write_text(DOCUMENT, document)
-    write_text(FIGURE, figure)
+    for name, figure in figures.items():
+        write_text(FIGURES / f"{name}.svg", figure)
 
 
-def written(kept: Path, folder: Path) -> tuple[str, str]:
-    """The document in Markdown, and its figure as SVG."""
+def written(kept: Path, folder: Path) -> tuple[str, dict[str, str]]:
+    """The document in Markdown, and its figures by name, as SVG."""
     table, origin = read(kept)
     profile = yaml.safe_load(Path(f"profiles/{PROFILE}.yaml").read_text(encoding="utf-8"))
     claims = {name: read_claims(folder / f"{name}.yaml") for name in profile["claims"]}
     found = judged(claims, table)
-    section = claims_section(claims, found)
-    figure = claim_figure(rows := claim_rows(found).map(rounded))
+    sections = [_origin(table, origin), methods_section(table, PROGRESS), claims_section(claims, found)]
+    figures = {PROGRESS: progress_picture(table)}
+    if figure := claim_figure(rows := claim_rows(found).map(rounded)):
+        figures[TESTED] = svg(figure, [], {"claims": rows})
     lead = (
         "Written by `python -m stages.tools.ledger` from [data/lab](../data/lab). [Claims](claims.md) says what the verdicts mean"
         " and how to test one of your own; [data/claims](../data/claims) has the decision rules, which were committed before the"
         " runs."
     )
-    return (
-        render_markdown("The entropy lab", lead, [_origin(table, origin), section]),
-        svg(figure, [], {"claims": rows}) if figure else "",
-    )
+    return render_markdown("The entropy lab", lead, sections), figures
 
 
 def _origin(table: Measured, origin: Origin) -> Section:

@@ -3,17 +3,22 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import line_of
+from stages.claims.quantities import Measured
 from stages.claims.schema import read_claims
 from stages.common.files import InputError, write_jsonl
 from stages.profile.params import load
 from stages.profile.resolution import plans
+from stages.reporting.tables.claims import SCORES
 from stages.tools.kept import KEPT, collect, read, settings_of_all
-from stages.tools.ledger import CLAIMS, DOCUMENT, FIGURE, written
+from stages.tools.ledger import CLAIMS, DOCUMENT, FIGURES, written
 from stages.tools.rerun import differences
+from stages.tools.told_apart import methods_section
 from tests.made_up_probe import write_made_up
 from tests.project import ROOT, copy_project, run
 
@@ -24,9 +29,9 @@ def in_the_project(monkeypatch):
 
 
 def test_the_document_is_what_the_kept_results_give():
-    document, figure = written(KEPT, CLAIMS)
+    document, figures = written(KEPT, CLAIMS)
     assert DOCUMENT.read_text(encoding="utf-8") == document
-    assert FIGURE.read_text(encoding="utf-8") == figure
+    assert {name: (FIGURES / f"{name}.svg").read_text(encoding="utf-8") for name in figures} == figures
 
 
 def test_the_kept_steps_are_whole_and_of_declared_runs():
@@ -43,6 +48,31 @@ def test_the_kept_steps_are_whole_and_of_declared_runs():
         run for path in CLAIMS.glob("*.yaml") for claim in read_claims(path).claims.values() for run in claim.runs
     }
     assert set(kept.methods) <= claimed | {"positive_flipped"}
+
+
+def test_methods_are_told_apart_by_more_than_their_seeds_spread():
+    """Two that differ by 0.1 and one that is like the first; a fourth lacks a seed."""
+    levels, noise = {"grpo": 0.1, "twin": 0.1, "other": 0.2, "short": 0.2}, np.random.default_rng(1)
+    rows = [
+        {"run": f"{method}-{seed}", "method": method, "seed": seed, "step": step, "reward": 0.5, "entropy_style": 1.0}
+        | {"entropy": level + 0.05 * seed + 0.002 * noise.normal()}
+        for method, level in levels.items()
+        for seed in ((1, 2, 3) if method != "short" else (1, 2))
+        for step in range(1, 7)
+    ]
+    rows = [
+        row | {"reward": row["reward"] + 0.001 * noise.normal(), "entropy_style": 1 + noise.normal()} for row in rows
+    ]
+    section = methods_section(Measured(pd.DataFrame(rows), pd.DataFrame(columns=SCORES)), "none")
+    said, table = section.blocks[0].text, section.blocks[-1]
+    assert "Of 3 pairs of 3 methods with 3 seeds each" in said and "in entropy 2, which differ by more than 0.0" in said
+    assert "Left out: 1 method without all seeds" in said
+    (_, lines), *_ = table.groups
+    assert [(line[0], line[2].endswith("*"), line[-1]) for line in lines if line[0] == "other"] == [
+        ("other", True, "2")
+    ]
+    assert {line[0]: line[-1] for line in lines} == {"grpo": "1", "twin": "1", "other": "2"}
+    assert not any("*" in line[3] for line in lines)  # of noise alone
 
 
 def test_a_step_that_moved_is_told():

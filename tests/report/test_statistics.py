@@ -15,6 +15,7 @@ from scipy import stats
 from stages.statistics import (
     avg_at_k,
     greatest_sampling_error,
+    honest_difference,
     one_model_interval,
     paired_interval,
     pass_at_k,
@@ -110,6 +111,24 @@ def test_intervals_of_seeds_and_of_paired_gains_are_students():
     assert (gain.low, gain.high) == pytest.approx(tuple(stats.ttest_rel(scores[1], scores[0]).confidence_interval()))
 
 
+def test_the_honest_difference_of_two_methods_is_the_paired_t_test_s():
+    scores, _ = layout()
+    gain = seed_interval(scores[1] - scores[0])
+    assert honest_difference(scores[:2]) == pytest.approx((gain.high - gain.low) / 2)
+
+
+def test_one_time_in_twenty_any_pair_of_equal_methods_is_told_apart():
+    """What a seed does to all of them is far larger than what is left."""
+    rng, methods, seeds, draws = np.random.default_rng(5), 6, 3, SIMULATIONS
+    shift = rng.normal(0, 10, size=(draws, 1, seeds))
+    runs = rng.normal(size=(draws, methods, seeds)) + shift
+    factor = honest_difference(runs[0]) / np.sqrt(
+        pool_gains(runs[0]).variance
+    )  # the same for all; its quantile takes 0.2 s
+    apart = [np.ptp(table.mean(axis=1)) > factor * np.sqrt(pool_gains(table).variance) for table in runs]
+    assert np.mean(apart) == pytest.approx(0.05, abs=0.012)  # its standard error is 0.0034
+
+
 def simulated_runs(rng, seeds, seed_effect, runs=SIMULATIONS, problems=30, k=32):
     """(scores [runs, seeds] on fixed problems, each run's true mean): solve rates shift alike from seed to seed."""
     rates = rng.uniform(0.15, 0.85, size=(runs, 1, problems))
@@ -171,6 +190,7 @@ def test_one_sample_a_problem_varies_by_no_more_than_is_said(table):
         lambda: seed_interval([1.0]),
         lambda: pool_seeds([[1.0], [2.0]]),
         lambda: pool_gains([[1.0, 2.0]]),
+        lambda: honest_difference([[1.0, 2.0]]),
     ],
 )
 def test_what_has_no_answer_is_refused(call):

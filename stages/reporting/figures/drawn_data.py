@@ -23,7 +23,7 @@ def drawn_data(
     ends = ["value", "low", "high"]
     percent = scores[["method", "benchmark", "metric", "k"]].assign(**{name: 100 * scores[name] for name in ends})
     found = {
-        "steps": _steps(results),
+        "steps": progress_rows(results.steps),
         "scores": percent.assign(lowest_value=percent["low"], highest_value=percent["high"]),
         "gains": gains[["method", "benchmark"]].assign(**{name: 100 * gains[name] for name in ends}),
         "prices": prices[["method", "entropy", "distinct_1_to_5"]].assign(
@@ -50,9 +50,9 @@ def drawn_data(
     }
 
 
-def _steps(results: Results) -> pd.DataFrame:
+def progress_rows(steps: pd.DataFrame) -> pd.DataFrame:
     """A row a method and step: means over seeds, and the lowest and highest of them."""
-    steps = with_gap(results.steps)
+    steps = with_gap(steps)
     drawn = [name for names in PROGRESS.values() for name in names if name in steps]
     drawn += [name for name in steps if name.startswith(OWN)]
     grouped = steps.groupby(["method", "step"], sort=False)[drawn]

@@ -6,6 +6,8 @@ line.
 
 from typing import NamedTuple
 
+import pandas as pd
+
 from stages.artifacts.samples import BASE
 from stages.reporting.inputs.results import Results
 from stages.reporting.palette import SERIES, variable
@@ -54,8 +56,12 @@ def shown_at_first(results: Results) -> list[str]:
     """All models; of a crowd GRPO, the two whose entropy ends lowest and the four whose entropy ends highest."""
     if len(results.models) <= CROWD:
         return results.models
-    last = results.steps[results.steps["step"] == results.plan.train.steps]
+    chosen = ends_of_a_crowd(results.steps[results.steps["step"] == results.plan.train.steps])
+    return [model for model in results.models if model in chosen]
+
+
+def ends_of_a_crowd(last: pd.DataFrame) -> set[str]:
+    """GRPO, and the methods with the two lowest and the four highest entropies of `last`, whose rows are of the last step."""
     others = last[last["method"] != REFERENCE]
     ranked = others.groupby("method", sort=False)["entropy"].mean().sort_values(kind="stable").index
-    chosen = {REFERENCE, *ranked[:2], *ranked[-4:]}
-    return [model for model in results.models if model in chosen]
+    return {REFERENCE, *ranked[:2], *ranked[-4:]}

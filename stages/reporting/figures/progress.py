@@ -1,5 +1,7 @@
 """Figures over training steps: what every run logs, and what a method logs of itself."""
 
+from collections.abc import Iterable
+
 import altair as alt
 import pandas as pd
 
@@ -26,11 +28,9 @@ DESCRIBED = COLUMNS | DERIVED
 
 def progress_figures(steps: pd.DataFrame, last: int, models: Lines) -> dict[str, Figure]:
     """Name -> figure; `steps` as of `with_gap`, `last` the number of the last step."""
-    whole = alt.Scale(domain=[0, last], nice=False)
-    step = alt.X("step:Q", title="training step", scale=whole, axis=alt.Axis(tickMinStep=1, tickCount=6, grid=False))
-    drawn = {}
+    step, drawn = _step(last), {}
     for name, columns in PROGRESS.items():
-        panels = [_panel(column, models, step) for column in columns if column in steps]
+        panels = progress_panels([column for column in columns if column in steps], last, models)
         if panels:
             drawn[name] = Figure(panels, "steps")
     own = []
@@ -41,7 +41,18 @@ def progress_figures(steps: pd.DataFrame, last: int, models: Lines) -> dict[str,
     return drawn | ({"schedules": Figure(own, "steps", 3)} if own else {})
 
 
-def _panel(column: str, models: Lines, step: alt.X) -> alt.LayerChart:
-    described = DESCRIBED[column]
-    share = described.unit.startswith("share")
-    return line_panel("steps", models, column, described.title, step, zero=column not in SIGNED, share=share)
+def progress_panels(columns: Iterable[str], last: int, models: Lines) -> list[alt.LayerChart]:
+    """A panel for each of `columns` of the step log."""
+    step, panels = _step(last), []
+    for column in columns:
+        described = DESCRIBED[column]
+        share = described.unit.startswith("share")
+        panels.append(
+            line_panel("steps", models, column, described.title, step, zero=column not in SIGNED, share=share)
+        )
+    return panels
+
+
+def _step(last: int) -> alt.X:
+    whole = alt.Scale(domain=[0, last], nice=False)
+    return alt.X("step:Q", title="training step", scale=whole, axis=alt.Axis(tickMinStep=1, tickCount=6, grid=False))
