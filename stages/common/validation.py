@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from stages.common.files import InputError
 
@@ -43,7 +44,9 @@ def first_problem(error: ValidationError, schema: type[BaseModel] | None = None,
     if problem["type"] == "extra_forbidden":
         return f"{field} is no setting{known}"
     if problem["type"] == "missing":
-        return f"{field} is missing{known}"
+        beside = [str(found["loc"][-1]) for found in error.errors() if _is_missing_beside(problem, found)]
+        more = f", as {'is' if len(beside) == 1 else 'are'} {', '.join(beside)}" if beside else ""
+        return f"{field} is missing{more}{known}"
     given, wanted = problem["input"], WANTED.get(problem["type"])
     if wanted and given is None:
         return f"{field} has no entry: give {wanted}, or remove the line"
@@ -52,6 +55,12 @@ def first_problem(error: ValidationError, schema: type[BaseModel] | None = None,
         return f"{field}: {wanted} is wanted{listed}, not {given!r}"
     reason = problem["msg"][0].lower() + problem["msg"][1:]
     return f"{field}: {reason}, not {problem['input']!r}" if field else f"{reason}, not {problem['input']!r}"
+
+
+def _is_missing_beside(problem: ErrorDetails, other: ErrorDetails) -> bool:
+    """Whether another field of the same section is missing too."""
+    same_section = other["loc"][:-1] == problem["loc"][:-1] and other["loc"] != problem["loc"]
+    return other["type"] == "missing" and same_section
 
 
 def _fields_at(schema: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -102,6 +102,8 @@ def test_records_samples_and_manifest_name_the_stage_to_run(tmp_path):
 class Inner(BaseModel):
     model_config = ConfigDict(extra="forbid")
     size: int
+    kind: str = ""
+    place: int
 
 
 class Outer(BaseModel):
@@ -113,8 +115,12 @@ class Outer(BaseModel):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"name": "a", "parts": {"x": {"sise": 1}}}, "top.parts.x.sise is no setting; known here are size"),
-        ({"name": "a", "parts": {"x": {}}}, "top.parts.x.size is missing; known here are size"),
+        (
+            {"name": "a", "parts": {"x": {"sise": 1}}},
+            "top.parts.x.sise is no setting; known here are size, kind, place",
+        ),
+        ({"parts": {"x": {}}}, "top.parts.x.size is missing, as is place; known here are size, kind, place"),
+        ({"name": "a", "parts": {"x": {"place": 1}}}, "top.parts.x.size is missing; known here are size, kind, place"),
         ({"name": 3}, "top.name: input should be a valid string, not 3"),
     ],
 )

@@ -8,12 +8,15 @@ from stages.profile.sections.base import Section
 from stages.profile.sections.lab import Lab
 from stages.profile.sections.own import OwnSet
 from stages.profile.sections.subset import Subset
+from stages.text.prompts import PROMPTS
 
 
 class Data(Section):
-    training: list[str] = Field(min_length=1, description="sets that can be trained on: of data/sources.yaml, or lab")
+    training: list[str] = Field(
+        min_length=1, description="sets that can be trained on: of data/sources.yaml, lab, or names of own"
+    )
     variant: Literal["as_released", "decontaminated"] = Field("decontaminated", description="of training sets")
-    prompt: str = Field(description="template of the training problems, a key of stages.text.prompts.PROMPTS")
+    prompt: str = Field(description=f"template of the training problems: {', '.join(PROMPTS)} (stages/text/prompts.py)")
     subsets: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")], Subset] = Field(
         {}, description="parts of training sets, under names of their own"
     )
