@@ -92,9 +92,7 @@ def test_scores_stand_against_entropy_from_zero_with_their_intervals(tmp_path):
     drawable = drawn_data(results, tables, None)
     rows = drawable["prices"].dropna(subset=["score", "low", "high"])
     assert len(rows) and ((rows["low"] <= rows["score"]) & (rows["score"] <= rows["high"])).all()
-    score, diversity = (
-        panel.to_dict(validate=False) for panel in draw(results, tables, drawable)["entropy_against"].panels
-    )
+    score, diversity = draw(results, tables, drawable)["entropy_against"].panels
     for panel in (score, diversity):
         dots = next(layer for layer in panel["layer"] if layer["mark"]["type"] == "point")
         assert all(dots["encoding"][axis]["scale"]["zero"] for axis in ("x", "y"))

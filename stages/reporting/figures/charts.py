@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 import altair as alt
 
 from stages.reporting.figures.models import Line, Lines
+from stages.reporting.figures.specification import Specification
 from stages.reporting.palette import variable
 
 IN_COLOUR = "indexof(shown, datum.method) >= 0"
 ROW = 19  # pixels a model in a panel of rows
+METHOD, NAMED = alt.Detail("method:N"), alt.Tooltip("method:N")
 HEIGHT = 230  # pixels of the other panels
 
 
@@ -26,7 +28,7 @@ def line_panel(
     zero: bool = True,
     share: bool = False,
     only: Mapping[str, str] = {},
-) -> alt.LayerChart:
+) -> Specification:
     """A line a model with its band (columns `lowest_<column>`, `highest_<column>`).
 
     `zero`: the axis starts there, as it should where a share of what there was is what the eye must read. `share`: its
@@ -38,18 +40,18 @@ def line_panel(
     known = _chart(data, only, column).encode(x=x)
     chosen = known.transform_filter(IN_COLOUR)
     wide = alt.FieldOneOfPredicate(field="method", oneOf=[name for name, line in models.items() if line.width > 2])
-    faint = known.mark_line(color=variable("faint"), strokeWidth=1).encode(y=y, detail="method:N")
+    faint = known.mark_line(color=variable("faint"), strokeWidth=1).encode(y=y, detail=METHOD)
     band = chosen.mark_area(opacity=0.16, tooltip=False).encode(
-        y=alt.Y(f"lowest_{column}:Q"), y2=f"highest_{column}:Q", color=_colour(models), detail="method:N"
+        y=alt.Y(f"lowest_{column}:Q"), y2=alt.Y2(f"highest_{column}:Q"), color=_colour(models), detail=METHOD
     )
     line = chosen.mark_line().encode(
         y=y,
         color=_colour(models),
         strokeDash=alt.StrokeDash("method:N", scale=_scale(models, lambda model: model.dash), legend=_legend()),
         strokeWidth=alt.condition(wide, alt.value(3), alt.value(1.8)),
-        tooltip="method:N",
+        tooltip=NAMED,
     )
-    return alt.LayerChart(layer=[faint, band, line]).properties(title=title, height=HEIGHT)
+    return _panel([faint, band, line], title, HEIGHT)
 
 
 def row_panel(
@@ -63,7 +65,7 @@ def row_panel(
     origin: bool = False,
     label_width: int = 150,
     digits: int = 1,
-) -> alt.LayerChart:
+) -> Specification:
     """A row a model in `order`: `value` as a dot, `low` to `high` as a line; with `origin` a rule at zero.
 
     Labels wider than `label_width` pixels are cut; a tooltip's numbers have so many `digits`.
@@ -74,13 +76,13 @@ def row_panel(
     base = _chart(data, only).encode(y=y, color=_colour(models, legend=False))
     numbers = [alt.Tooltip(f"{name}:Q", format=f".{digits}f") for name in ("value", "low", "high")]
     layers = [
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=x_title), x2="high:Q"),
-        base.mark_point(filled=True, size=60, opacity=1).encode(x=x, tooltip=["method:N", *numbers]),
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=x_title), x2=alt.X2("high:Q")),
+        base.mark_point(filled=True, size=60, opacity=1).encode(x=x, tooltip=[NAMED, *numbers]),
     ]
     if origin:
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=variable("muted"), strokeDash=[4, 3])
         layers.insert(0, zero.encode(x=alt.X("zero:Q", title=x_title)))
-    return alt.LayerChart(layer=layers).properties(title=title, height=ROW * len(order))
+    return _panel(layers, title, ROW * len(order))
 
 
 def point_panel(
@@ -94,7 +96,7 @@ def point_panel(
     interval: bool = False,
     origin: bool = False,
     height: int = HEIGHT,
-) -> alt.LayerChart:
+) -> Specification:
     """A point a model, its columns `x` and `y` against each other; the models in colour are named beside their points.
 
     Both axes start at zero, so that a small difference looks small. With `interval` a line from `low` to `high` through
@@ -103,14 +105,24 @@ def point_panel(
     across = alt.X(f"{x}:Q", title=x_title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5))
     up = alt.Y(f"{y}:Q", title=None, scale=alt.Scale(zero=True))
     base = _chart(data, {}, x, y).encode(x=across, y=up, color=_colour(models, legend=False))
-    dots = base.mark_point(filled=True, size=70, opacity=1).encode(tooltip=["method:N", f"{x}:Q", f"{y}:Q"])
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(
+        tooltip=[NAMED, alt.Tooltip(f"{x}:Q"), alt.Tooltip(f"{y}:Q")]
+    )
     names = base.transform_filter(IN_COLOUR).mark_text(align="left", dx=7, dy=-6, fontSize=11)
-    spans = [base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=None), y2="high:Q")] if interval else []
-    layers = [*spans, dots, names.encode(text="method:N")]
+    spans = (
+        [base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=None), y2=alt.Y2("high:Q"))] if interval else []
+    )
+    layers = [*spans, dots, names.encode(text=alt.Text("method:N"))]
     if origin:
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=variable("muted"), strokeDash=[4, 3])
         layers.insert(0, zero.encode(y=alt.Y("zero:Q", title=None)))
-    return alt.LayerChart(layer=layers).properties(title=title, height=height)
+    return _panel(layers, title, height)
+
+
+def _panel(layers: list[alt.Chart], title: str, height: int) -> Specification:
+    """Layers on one pair of axes. As a dict, since every change of a chart object copies the whole of it."""
+    found = alt.LayerChart(layer=layers, title=title, height=height).to_dict(validate=False)
+    return {name: value for name, value in found.items() if name not in ("$schema", "config")}
 
 
 def _chart(data: str, only: Mapping[str, str], *known: str) -> alt.Chart:

@@ -8,7 +8,7 @@ import pandas as pd
 from stages.artifacts.steps import COLUMNS, OWN
 from stages.reporting.figures.charts import line_panel
 from stages.reporting.figures.models import Lines
-from stages.reporting.figures.specification import Figure
+from stages.reporting.figures.specification import Figure, Specification
 from stages.reporting.tables.steps import DERIVED, GAP, RIGHT, WRONG, own_columns
 
 # figure -> columns of its panels, in the order of the report; panels of absent columns are left out
@@ -41,7 +41,7 @@ def progress_figures(steps: pd.DataFrame, last: int, models: Lines) -> dict[str,
     return drawn | ({"schedules": Figure(own, "steps", 3)} if own else {})
 
 
-def progress_panels(columns: Iterable[str], last: int, models: Lines) -> list[alt.LayerChart]:
+def progress_panels(columns: Iterable[str], last: int, models: Lines) -> list[Specification]:
     """A panel for each of `columns` of the step log."""
     step, panels = _step(last), []
     for column in columns:

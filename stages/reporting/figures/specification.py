@@ -41,19 +41,15 @@ Specification = dict[str, Any]
 class Figure:
     """Panels side by side; `data` names the table that they draw."""
 
-    panels: list[alt.LayerChart]
+    panels: list[Specification]
     data: str
     columns: int = 2
 
 
 def panels_for_page(figure: Figure) -> list[Specification]:
     """A specification a panel, without data, colours or legend: the page has them once for all figures."""
-    found = []
-    for panel in figure.panels:
-        specification = _with_legend(panel.properties(width="container").to_dict(validate=False), None)
-        specification.pop("config")
-        found.append({**specification, "data": {"name": figure.data}})
-    return found
+    own = {"$schema": alt.SCHEMA_URL, "width": "container", "data": {"name": figure.data}}
+    return [{**_with_legend(panel, None), **own} for panel in figure.panels]
 
 
 def columns_for_page(table: pd.DataFrame) -> dict[str, list[Any]]:
@@ -65,9 +61,10 @@ def columns_for_page(table: pd.DataFrame) -> dict[str, list[Any]]:
 def svg(figure: Figure, shown: list[str], datasets: dict[str, pd.DataFrame]) -> str:
     """The figure on paper: the models `shown` in colour, with a legend at the side."""
     width = WIDTH if len(figure.panels) == 1 else NARROW
-    panels = [panel.properties(width=width) for panel in figure.panels]
-    specification = _with_legend(alt.concat(*panels, columns=figure.columns).to_dict(validate=False), shown)
-    specification |= {
+    specification = {
+        "$schema": alt.SCHEMA_URL,
+        "concat": [{**_with_legend(panel, shown), "width": width} for panel in figure.panels],
+        "columns": figure.columns,
         "config": {**CONFIG, "background": "white"},
         "params": [{"name": "shown", "value": shown}],
         "datasets": {figure.data: _records(datasets[figure.data])},
