@@ -22,6 +22,7 @@ from stages.common.files import InputError, write_text
 from stages.common.supervise import end_left
 
 SECONDS_TO_ANSWER = 10.0
+AUTO = "auto"  # the cluster that RAY_ADDRESS names, or that this machine belongs to
 SECONDS = 120.0  # that a node is waited for: its first worker imports what it needs
 
 
@@ -89,8 +90,9 @@ def end_marked(marks: list[str]) -> int:
 
 
 def main(address: str, marks: list[str]) -> None:
-    host, _, port = address.rpartition(":")
-    if port.isdecimal():  # Ray itself would end this process in its own words
+    named = os.environ.get("RAY_ADDRESS", "") if address == AUTO else address
+    host, _, port = named.rpartition(":")
+    if port.isdecimal():  # Ray itself tries for a quarter of an hour, and ends this process in its own words
         wait_for(host, int(port))
     # of this project, and without a mark: or it would end itself
     ray.init(address=address, runtime_env={"env_vars": {"PYTHONPATH": os.getcwd()}}, log_to_driver=False)

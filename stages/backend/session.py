@@ -29,6 +29,7 @@ from stages.profile.plans.train import TrainPlan
 # minute (worker.py). What is silent is the reading of a checkpoint: 91 GB for 7.6 B parameters, in this time from a disk of
 # 100 MB/s.
 PATIENCE = 900.0
+SWEEP = 300.0  # seconds that all nodes of a joined cluster are looked through in
 
 
 class Run(NamedTuple):
@@ -142,7 +143,10 @@ def swept(operation: Operation, marks: list[Path]) -> Iterator[None]:
     command = [sys.executable, "-m", "stages.backend.cluster", operation.ray_address, *map(str, marks)]
 
     def sweep() -> str | None:
-        done = subprocess.run(command, capture_output=True, text=True)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SWEEP)
+        except subprocess.TimeoutExpired:
+            return f"the cluster does not answer within {SWEEP:g} s"
         return " ".join(done.stderr.split()[-60:]) if done.returncode else None
 
     if reason := sweep():

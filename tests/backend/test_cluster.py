@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from stages.backend.environment import OF_ONE_MACHINE, PASSED_ON, environment, passed_on
 from stages.backend.session import meeting_place
 from stages.common.supervise import MARK
@@ -43,15 +45,17 @@ def test_what_is_passed_on_is_what_a_session_on_one_machine_has(monkeypatch):
     assert passed_on() == {}
 
 
-def test_no_cluster_at_an_address_is_one_line():
+@pytest.mark.parametrize("auto", [False, True])  # auto: RAY_ADDRESS names it
+def test_no_cluster_at_an_address_is_one_line(auto):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
         done = subprocess.run(
-            [sys.executable, "-m", "stages.backend.cluster", address, "mark"],
+            [sys.executable, "-m", "stages.backend.cluster", "auto" if auto else address, "mark"],
             capture_output=True,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "RAY_gcs_rpc_server_reconnect_timeout_s": "1"},
+            env=os.environ | ({"RAY_ADDRESS": address} if auto else {}),
+            timeout=60,
         )
     assert done.returncode == 1 and "no Ray cluster answers" in done.stderr and "Traceback" not in done.stderr
