@@ -42,12 +42,8 @@ SOURCES = {
 }
 
 _PLACE = ("update", "optimiser", "learning_rate")
-AGREEMENTS = (
-    "pearson",
-    "spearman",
-    "sign",
-    "residual",
-)  # of an estimate with the exact change; stages/probes/agreement.py
+# of an estimate with the exact change; stages/probes/agreement.py
+AGREEMENTS = ("pearson", "spearman", "sign", "residual")
 OF_A_STEP = ("change", "first_order", "remainder", "residual")
 OF_A_PART = ("caused", "happened")
 # table -> what tells its rows apart, and its means over batches

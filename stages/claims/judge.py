@@ -15,9 +15,9 @@ FEWEST_SEEDS = 3
 
 
 class Finding(NamedTuple):
-    """What became of a test. `seeds`: how many, or how many rollout batches of a probe, it rests on. `mean`, `low` and `high` are NaN where there are fewer than two seeds, or for `same_as`, where
-    `mean` is the share of seeds that agree. `reason` says why there is no outcome; `values` are the numbers of the seeds that
-    the outcome rests on.
+    """What became of a test. `seeds`: how many, or how many rollout batches of a probe, it rests on. `mean`, `low` and `high`
+    are NaN where there are fewer than two seeds, or for `same_as`, where `mean` is the share of seeds that agree. `reason`
+    says why there is no outcome; `values` are the numbers of the seeds that the outcome rests on.
     """
 
     outcome: Outcome

@@ -64,7 +64,7 @@ def written(kept: Path, folder: Path) -> tuple[str, dict[str, str]]:
 def _origin(table: Measured, origin: Origin) -> Section:
     steps = table.steps.groupby("run")["step"].max()
     by_commit = " and ".join(
-        f"{count_of(len(training.runs), 'run')} by commit `{training.commit}` on {training.processor}"
+        f"{len(training.runs):,} runs and probes by commit `{training.commit}` on {training.processor}"
         for training in origin.trainings
     )
     text = (
