@@ -7,7 +7,7 @@
 # make test-fast set-up, then the tests that neither start Ray or vLLM nor read the mirror of the data sets
 # make check     ruff and mypy, as .ci/run asks them
 # make docs      the documentation site, from README.md and docs/ into work/site; a link that leads nowhere is an error
-# make estimate  what the profile in params.yaml (or PROFILE=profiles/<name>.yaml) asks for: runs, tokens, disk, GPU hours,
+# make estimate  what the profile in params.yaml (or PROFILE=<name>) asks for: runs, tokens, disk, GPU hours,
 #                and which published numbers it can get a verdict on; OPTIONS="--dollars-per-gpu-hour 2.5 --budget 500"
 # make preflight what this machine lacks for the profile in params.yaml; OPTIONS=--step then takes one step at the longest length,
 #                for its memory and speed, which make estimate OPTIONS="--measured work/preflight/<profile>.json" computes with
@@ -68,7 +68,7 @@ preflight: setup
 	@$(OURS)/python -m stages.tools.preflight $(PROFILE) $(OPTIONS)
 
 rehearse: setup-cpu
-	@.venv/train/bin/python -m stages.tools.rehearse $(if $(PROFILE),profiles/$(PROFILE:profiles/%.yaml=%).yaml) $(OPTIONS)
+	@.venv/train/bin/python -m stages.tools.rehearse $(PROFILE) $(OPTIONS)
 
 sweep: setup-cpu
 	.venv/train/bin/dvc repro model@smoke prepare@smoke

@@ -8,10 +8,8 @@ usual ways (`WRITINGS`), and one that is wrong, since it says the gold with one 
 `--write` puts the tables into docs/answers.md.
 """
 
-import argparse
 import io
 import json
-import os
 import random
 import re
 import subprocess
@@ -24,7 +22,9 @@ from typing import NamedTuple
 
 from perf.pages import write_part
 from stages.answers.golds import kind, mutations
-from stages.datasets.fetch import fetch, load_sources
+from stages.common.command import run_stage
+from stages.common.options import Options
+from stages.datasets.fetch import fetch, load_sources, mirror_folder
 from stages.datasets.readers import read
 
 PAGE = Path("docs/answers.md")
@@ -83,11 +83,11 @@ WRITINGS: dict[str, tuple[Callable[[str], bool], Callable[[str], str]]] = {
 }  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.disagreement", __doc__)
     parser.add_argument("--commit", default="662e607", help="to compare with")
     parser.add_argument("--write", action="store_true", help=f"the tables into {PAGE}")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     found = {name: drawn(name) for name in BENCHMARKS}
     replies = [reply for of_one in found.values() for reply in of_one]
     there, here = graded_at(options.commit, replies), graded(Path.cwd(), replies)
@@ -100,7 +100,7 @@ def main() -> None:
 def drawn(name: str) -> list[Reply]:
     """The same every time."""
     source = load_sources()[name]
-    golds = [row["answer"] for row in read(source, fetch(source, Path(os.environ["MIRROR"]))).rows]
+    golds = [row["answer"] for row in read(source, fetch(source, mirror_folder())).rows]
     draw = random.Random(name)
     found = []
     for gold in draw.sample(golds, min(GOLDS, len(golds))):
@@ -165,4 +165,4 @@ def share(count: int, replies: list[Reply]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -13,7 +13,6 @@ well or says that another one writes. Prints a line a fault; `--write` puts the 
 status 1 where anything of this does not hold.
 """
 
-import argparse
 import os
 import random
 import re
@@ -32,7 +31,9 @@ from typing import Any
 import yaml
 
 from perf.pages import write_part
+from stages.common.command import run_stage
 from stages.common.files import sha256
+from stages.common.options import Options, at_least
 from tests.pipeline.pair import pair_project
 from tests.project import clean_environment, descendants_left
 
@@ -44,17 +45,17 @@ DOCUMENT = Path("docs/development.md")
 Stages = dict[str, list[str]]  # kind -> names, in the order in which they ran
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--fills", type=int, default=20)
-    parser.add_argument("--writers", type=int, default=8)
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.faults", __doc__)
+    parser.add_argument("--kills", type=at_least(0), default=20)
+    parser.add_argument("--fills", type=at_least(0), default=20)
+    parser.add_argument("--writers", type=at_least(0), default=8)
     parser.add_argument(
         "--stages", type=lambda text: text.split(","), help="kinds of stages, separated by commas; all unless given"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="of the moments")
     parser.add_argument("--write", action="store_true", help=f"put the counts into {DOCUMENT}")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     draw, harm = random.Random(options.seed), {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -86,7 +87,8 @@ def main() -> int:
         print(said)
         if options.write:
             write_part(DOCUMENT, what, f"{said}\n")
-    return int(any(harm.values()))
+    if any(harm.values()):
+        sys.exit(1)
 
 
 def timed(project: Path) -> tuple[Stages, dict[str, float]]:
@@ -237,4 +239,4 @@ def two_reports(project: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_stage(main)

@@ -28,7 +28,9 @@ from verl.utils.torch_functional import entropy_from_logits, logprobs_from_logit
 from verl.workers.config import FSDPActorConfig
 
 from stages.backend.loss import CHUNK
+from stages.common.command import run_stage
 from stages.common.files import InputError, write_text
+from stages.common.options import Options, at_least
 from stages.common.tables import markdown_table
 from stages.methods import METHODS, build
 from stages.rl.aggregation import aggregate
@@ -97,13 +99,13 @@ def main(arguments: list[str] | None = None) -> list[Cost]:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m perf.gpu", description=__doc__.partition("\n")[0])
+    parser = Options("perf.gpu", __doc__)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     for name, value in SHAPES.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"of the model; default {value}")
-    parser.add_argument("--responses", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=256, help="of a response")
-    parser.add_argument("--repeats", type=int, default=3)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=at_least(1), help=f"of the model; default {value}")
+    parser.add_argument("--responses", type=at_least(1), default=8)
+    parser.add_argument("--tokens", type=at_least(1), default=256, help="of a response")
+    parser.add_argument("--repeats", type=at_least(1), default=3)
     parser.add_argument("--write", action="store_true", help=f"put the table into {DOCUMENT}")
     parser.add_argument("methods", nargs="*", default=list(METHODS))
     options = parser.parse_args(arguments)
@@ -279,6 +281,4 @@ def _text(error: float) -> str:
 
 
 if __name__ == "__main__":
-    from stages.common.command import run_stage
-
     run_stage(main)  # type: ignore[arg-type]  # what it returns is for tests

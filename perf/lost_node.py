@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from stages.common.command import expect, run_stage
 from tests.project import clean_environment, copy_project, set_params
 from tests.raylets import Cluster, left_of, two_raylets
 
@@ -23,7 +24,8 @@ TARGET = f"train@smoke-{RUN}"
 PATIENCE = 1200.0  # seconds for one training
 
 
-def main() -> int:
+def main(arguments: list[str]) -> None:
+    expect(arguments, "perf.lost_node")
     with tempfile.TemporaryDirectory() as folder, two_raylets() as cluster:
         project = copy_project(Path(folder) / "project")
         small = {"methods": ["grpo"], "method_settings": {}, "train__steps": STEPS, "train__checkpoint_every": 1}
@@ -43,7 +45,8 @@ def main() -> int:
         print(f"the node is back: ended well after {time.monotonic() - started:.0f} s", flush=True)
         same = _steps(project) == undisturbed
         print("the same bytes as undisturbed" if same else "OTHER bytes than undisturbed")
-    return 0 if same else 1
+    if not same:
+        sys.exit(1)
 
 
 def _lose_in_the_middle(project: Path, cluster: Cluster) -> None:
@@ -78,4 +81,4 @@ def _steps(project: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_stage(main)

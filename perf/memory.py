@@ -8,7 +8,6 @@ loss, the gradient. What a method adds belongs to one chunk and grows with vocab
 tokens: so the share shrinks as a micro-batch grows, and a larger vocabulary does not change it.
 """
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -16,14 +15,16 @@ import yaml
 from torch.profiler import ProfilerActivity, profile
 
 from perf.methods import one_micro_batch
+from stages.common.command import run_stage
+from stages.common.options import Options, at_least
 from stages.methods import METHODS, build, class_of
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--tokens", type=int, default=2048, help="of the micro-batch")
-    parser.add_argument("--vocabulary", type=int, default=8192)
-    options = parser.parse_args()
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.memory", __doc__)
+    parser.add_argument("--tokens", type=at_least(1), default=2048, help="of the micro-batch")
+    parser.add_argument("--vocabulary", type=at_least(1), default=8192)
+    options = parser.parse_args(arguments)
     vanilla = peak("grpo", options.tokens, options.vocabulary)
     size = options.tokens * options.vocabulary * 4
     print(f"{options.tokens} tokens, vocabulary {options.vocabulary}: logits {size / 2**30:.2f} GiB")
@@ -50,4 +51,4 @@ def peak(name: str, tokens: int, vocabulary: int) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -8,7 +8,6 @@ loss) / (way + verl's loss), medians over the repeats. A method with statistics 
 forward pass over the mini-batch once more, which no logits-level benchmark shows: `asks for` says so.
 """
 
-import argparse
 import os
 import statistics
 import time
@@ -23,7 +22,9 @@ from verl.utils.torch_functional import entropy_from_logits, logprobs_from_logit
 from verl.workers.config import FSDPActorConfig
 
 from stages.backend.loss import CHUNK
+from stages.common.command import run_stage
 from stages.common.files import write_text
+from stages.common.options import Options, at_least
 from stages.methods import METHODS, build, class_of
 from stages.rl.aggregation import aggregate
 from stages.rl.batch import TrainingStep, Update
@@ -36,19 +37,19 @@ RESPONSES = 16
 DOCUMENT = Path("docs/cost.md")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--tokens", type=int, default=4096, help="of each of the 16 responses")
-    parser.add_argument("--vocabulary", type=int, default=8192)
-    parser.add_argument("--repeats", type=int, default=5)
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.methods", __doc__)
+    parser.add_argument("--tokens", type=at_least(1), default=4096, help="of each of the 16 responses")
+    parser.add_argument("--vocabulary", type=at_least(1), default=8192)
+    parser.add_argument("--repeats", type=at_least(1), default=5)
     parser.add_argument("--write", action="store_true", help=f"put the table into {DOCUMENT}")
     parser.add_argument("methods", nargs="*", default=list(METHODS))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    chosen = yaml.safe_load(Path("profiles/smoke.yaml").read_text())["method_settings"]
+    methods = {name: build(name, chosen.get(name, {})) for name in options.methods}
     torch.manual_seed(0)
     logits = torch.randn(RESPONSES * options.tokens, options.vocabulary)
     update = batch(logits, options.tokens)
-    chosen = yaml.safe_load(Path("profiles/smoke.yaml").read_text())["method_settings"]
-    methods = {name: build(name, chosen.get(name, {})) for name in options.methods}
     losses: dict[str, Callable[[], None]] = {"verl": lambda: verl_loss(update)}
     losses |= {name: lambda method=method: method_loss(method, update, logits) for name, method in methods.items()}
     way, seconds = [], {name: [] for name in losses}
@@ -168,4 +169,4 @@ def one_micro_batch(method: Method, logits: Tensor, token_ids: Tensor) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

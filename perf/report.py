@@ -8,7 +8,6 @@ the page has loaded and drawn what the window shows, and until all figures are d
 report's cap, and no further: it stops reading there.
 """
 
-import argparse
 import resource
 import shutil
 import subprocess
@@ -17,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from stages.common.command import run_stage
+from stages.common.options import Options
 from tests.browser import chromium, program
 from tests.report_results import write_results
 
@@ -36,10 +37,10 @@ SEEDS, K, STEPS, TEXTS = (1, 2, 3), 32, 200, 1500
 BUILD = "from pathlib import Path; from stages.report import build_report; build_report(Path({!r}), 'bench')"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.report", __doc__)
     parser.add_argument("--keep", type=Path, help="write the results here and leave them")
-    keep = parser.parse_args().keep
+    keep = parser.parse_args(arguments).keep
     folder = keep or Path(tempfile.mkdtemp())
     try:
         measure(folder)
@@ -76,4 +77,4 @@ def measure(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -22,7 +22,9 @@ from typing import Any
 
 from stages.backend.config import session_settings
 from stages.backend.environment import environment
+from stages.common.command import run_stage
 from stages.common.files import read_json, read_jsonl, write_json, write_text
+from stages.common.options import Options, at_least
 from stages.common.tables import markdown_table
 from stages.profile.params import load
 from stages.profile.plans.train import TrainPlan
@@ -42,13 +44,13 @@ PARTS = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=20, help="of each session")
-    parser.add_argument("--rounds", type=int, default=2, help="sessions of each kind")
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.training_step", __doc__)
+    parser.add_argument("--steps", type=at_least(1), default=20, help="of each session")
+    parser.add_argument("--rounds", type=at_least(1), default=2, help="sessions of each kind")
     parser.add_argument("--write", action="store_true", help=f"put the table into {DOCUMENT}")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)  # the process that trains with bare verl
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.bare:
         train_bare(options.bare)
         return
@@ -160,4 +162,4 @@ def render(seconds: dict[str, list[dict[str, float]]], options: argparse.Namespa
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

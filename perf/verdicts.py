@@ -6,7 +6,6 @@ True scores are known here, so every verdict is right or false. The rule is simu
 assumptions touch, and the whole path with a published table of its own (`perf/verdict_simulations.py`).
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,9 @@ from perf.verdict_simulations import (
     rates_of_samples,
     settings,
 )
+from stages.common.command import run_stage
 from stages.common.files import write_text
+from stages.common.options import Options, at_least
 from stages.verdicts.judge import EQUIVALENT, KINDS, NOT_REPRODUCED
 
 PAGE = Path("docs/verdict_errors.md")
@@ -192,12 +193,12 @@ def _table(rows: list[list[str]], header: list[str]) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(arguments: list[str]) -> None:
+    parser = Options("perf.verdicts", __doc__)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE} instead of printing")
-    parser.add_argument("--simulations", type=int, default=SIMULATIONS, help="of the rule, a row")
-    parser.add_argument("--paths", type=int, default=PATHS, help="simulations of the whole path, a row")
-    options = parser.parse_args()
+    parser.add_argument("--simulations", type=at_least(1), default=SIMULATIONS, help="of the rule, a row")
+    parser.add_argument("--paths", type=at_least(1), default=PATHS, help="simulations of the whole path, a row")
+    options = parser.parse_args(arguments)
     text = page(options.simulations, options.paths)
     if options.write:
         write_text(PAGE, text)
@@ -206,4 +207,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

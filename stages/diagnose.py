@@ -19,7 +19,7 @@ from stages.artifacts.samples import BASE
 from stages.backend.environment import assert_versions
 from stages.backend.reward import score_response
 from stages.common.bar import Bar
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError, output_folder, sha256
 from stages.methods import build
 from stages.probes.experiment import Setting, probe
@@ -33,6 +33,7 @@ from stages.rl.batch import Responses, TrainingStep
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.diagnose <profile> <probe>")
     profile, name = arguments
     results = Path("results") / profile
     plan = DiagnosePlan.read(results / "plan" / "diagnose" / f"{name}.json")

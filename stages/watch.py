@@ -16,6 +16,7 @@ from rich.live import Live
 
 from stages.common.command import run_stage
 from stages.common.files import InputError
+from stages.common.options import Options
 from stages.watching.flags import Thresholds
 from stages.watching.runs import Watched, watch
 from stages.watching.table import table
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> None:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m stages.watch", description="A live table of a profile's trainings")
+    parser = Options("stages.watch", __doc__)
     parser.add_argument("profile")
     parser.add_argument("--once", action="store_true", help="print one table and end")
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two looks, default 5")

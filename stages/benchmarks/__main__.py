@@ -1,6 +1,7 @@
 """All benchmarks as a Markdown table: `python -m stages.benchmarks`."""
 
 from stages.benchmarks import BENCHMARKS, find
+from stages.common.command import expect, run_stage
 
 COLUMNS = ("benchmark", "source", "prompt", "answer in", "grader", "k", "papers call it")
 
@@ -15,6 +16,11 @@ def rows() -> list[tuple[str, ...]]:
     return found
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.benchmarks")
     for row in (COLUMNS, ("---",) * len(COLUMNS), *rows()):
         print(f"| {' | '.join(row)} |")
+
+
+if __name__ == "__main__":
+    run_stage(main)

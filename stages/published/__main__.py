@@ -6,18 +6,18 @@ Filters: --paper, --method, --model, --benchmark, --metric. A filter takes one o
 those columns that fit a page. Without any of the three the rows are printed as Markdown.
 """
 
-import argparse
 from pathlib import Path
 
 from stages.common.command import run_stage
 from stages.common.files import write_text
+from stages.common.options import Options
 from stages.published.table import latex, load_published, markdown, select
 
 FILTERS = ["paper", "method", "model", "benchmark", "metric"]
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.published", description="Published numbers, filtered")
+    parser = Options("stages.published", "Published numbers, filtered")
     for name in FILTERS:
         parser.add_argument(f"--{name}", nargs="+", metavar=name.upper())
     for name in ("csv", "markdown", "latex"):

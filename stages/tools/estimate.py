@@ -1,8 +1,8 @@
 """What a profile asks for before anything is started: runs, steps, tokens, disk, an estimate of GPU hours and of dollars, and
 which published numbers it can get a verdict on.
 
-    python -m stages.tools.estimate [profile.yaml]                         params.yaml unless another is named
-    python -m stages.tools.estimate profile.yaml --dollars-per-gpu-hour 2.5 --budget 500       and what that sum buys
+    python -m stages.tools.estimate [profile]                              params.yaml unless another is named
+    python -m stages.tools.estimate <profile> --dollars-per-gpu-hour 2.5 --budget 500          and what that sum buys
     python -m stages.tools.estimate --help                                 lists the assumptions
 
 Every number but the hours follows from the profile. Those are an estimate from counted operations, with assumed constants that are
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stages.common.command import run_stage
 from stages.common.files import InputError
+from stages.common.options import Options
 from stages.profile.params import load
 from stages.tools.estimation.budget import describe_offers
 from stages.tools.estimation.hours import Assumptions, parameters_of, sampling_as_measured
@@ -59,10 +60,8 @@ def main(arguments: list[str]) -> None:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     defaults = Assumptions._field_defaults
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.tools.estimate", description="What a profile asks for; starts nothing"
-    )
-    parser.add_argument("profile", nargs="?", type=Path, default=Path("params.yaml"))
+    parser = Options("stages.tools.estimate", "What a profile asks for; starts nothing")
+    parser.add_profile()
     parser.add_argument("--parameters", type=float, help="of the model; default: the size in its name")
     parser.add_argument("--peak", type=float, default=defaults["peak"], help="TFLOP/s of one GPU")
     for name, meaning in SHARES.items():

@@ -15,7 +15,8 @@ import yaml
 from stages.claims.quantities import Measured
 from stages.claims.schema import read_claims
 from stages.common.command import run_stage
-from stages.common.files import InputError, write_text
+from stages.common.files import write_text
+from stages.common.options import Options
 from stages.reporting.figures.drawn_data import claim_rows, rounded
 from stages.reporting.figures.evaluation import claim_figure
 from stages.reporting.figures.specification import svg
@@ -33,10 +34,11 @@ PROGRESS, TESTED = "lab_progress", "claims"
 
 
 def main(arguments: list[str]) -> None:
-    if arguments and arguments[0] != "--collect":
-        raise InputError("usage: python -m stages.tools.ledger [--collect [FOLDER ...]]")
-    if arguments:
-        collect([Path(folder) for folder in arguments[1:]] or [Path("results")], KEPT, commit_here())
+    parser = Options("stages.tools.ledger", __doc__)
+    parser.add_argument("--collect", nargs="*", type=Path, metavar="FOLDER", help="takes results into data/lab first")
+    folders = parser.parse_args(arguments).collect
+    if folders is not None:
+        collect(folders or [Path("results")], KEPT, commit_here())
     document, figures = written(KEPT, CLAIMS)
     write_text(DOCUMENT, document)
     for name, figure in figures.items():

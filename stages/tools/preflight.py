@@ -1,6 +1,6 @@
 """What a machine lacks for a profile, before hours of it are spent.
 
-    locks/python <cpu|cuda> -m stages.tools.preflight [profile.yaml]        make preflight; params.yaml unless another is named
+    locks/python <cpu|cuda> -m stages.tools.preflight [profile]             make preflight; params.yaml unless another is named
         --step [--method NAME]    then one step at the longest length, of the method that demands most unless one is named
 
 One line a requirement: what was found and, where that is not enough, what to do. Status 1 where anything is missing. Where the
@@ -17,13 +17,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import psutil
 
 from stages.benchmarks import find
 from stages.common.command import run_stage
 from stages.common.files import InputError
+from stages.common.options import Options
 from stages.datasets.fetch import CACHE
 from stages.datasets.laboratory import LAB_TRAINING
 from stages.datasets.sources import load_sources
@@ -227,19 +228,14 @@ def main(arguments: list[str]) -> None:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m stages.tools.preflight", description="What this machine lacks")
-    parser.add_argument("profile", nargs="?", type=Path, default=Path("params.yaml"))
+    parser = Options("stages.tools.preflight", __doc__)
+    parser.add_profile()
     parser.add_argument("--step", action="store_true", help="then one step at the longest length")
     parser.add_argument("--method", help="of the profile's, that takes the step")
-    parser.error = refuse  # type: ignore[method-assign]
     options = parser.parse_args(arguments)
     if options.method and not options.step:
         raise InputError("--method: it takes the step, which is not asked for; give --step too")
     return options
-
-
-def refuse(message: str) -> NoReturn:
-    raise InputError(f"usage: python -m stages.tools.preflight [profile.yaml] [--step [--method NAME]]: {message}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Rehearses a profile on a CPU: its own pipeline, with the real verl and vLLM, on a tiny model with random weights.
 
-    make rehearse PROFILE=<name>      [MIRROR=<folder>] python -m stages.tools.rehearse profiles/<name>.yaml
+    make rehearse PROFILE=<name>      [MIRROR=<folder>] python -m stages.tools.rehearse <name>
         --methods grpo,steer          some of the profile's, all unless given
         --like FOLDER                 configuration and tokenizer as in this HF folder, such as the real model's
 
@@ -16,13 +16,14 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import psutil
 
 from stages.backend.checkpoints import last_whole
 from stages.common.command import run_stage
 from stages.common.files import InputError, held
+from stages.common.options import Options
 from stages.common.supervise import ProcessFailed, supervised, wait
 from stages.common.yaml_reader import read_yaml
 from stages.profile.effective_protocol import effective_protocol
@@ -168,21 +169,14 @@ def chosen(names: str | None, params: Params) -> list[str]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m stages.tools.rehearse", description="Rehearses a profile on a CPU")
-    parser.add_argument("profile", nargs="?", type=Path, default=Path("params.yaml"))
+    parser = Options("stages.tools.rehearse", "Rehearses a profile on a CPU")
+    parser.add_profile()
     parser.add_argument("--methods", help="some of the profile's, separated by commas")
     parser.add_argument("--like", type=Path, help="an HF folder whose configuration and tokenizer the tiny model has")
-    parser.error = refuse  # type: ignore[method-assign]
     options = parser.parse_args(arguments)
     if options.like and not (options.like / "config.json").is_file():
         raise InputError(f"--like: {options.like} has no config.json; give an HF folder")
     return options
-
-
-def refuse(message: str) -> NoReturn:
-    raise InputError(
-        f"usage: python -m stages.tools.rehearse [profile.yaml] [--methods A,B] [--like FOLDER]: {message}"
-    )
 
 
 if __name__ == "__main__":

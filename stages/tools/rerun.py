@@ -18,7 +18,7 @@ import pandas as pd
 from stages.artifacts.steps import OWN, read_steps
 from stages.backend.environment import assert_versions
 from stages.backend.session import Run, train
-from stages.common.command import run_stage
+from stages.common.command import expect, run_stage
 from stages.common.files import InputError
 from stages.common.supervise import ProcessFailed
 from stages.profile.params import load
@@ -30,6 +30,7 @@ NEAR = 1e-3  # relative
 
 
 def main(arguments: list[str]) -> None:
+    expect(arguments, "stages.tools.rerun", "stages.tools.rerun <run>")
     name = arguments[0] if arguments else "grpo-1"
     method, _, seed = name.rpartition("-")
     kept, origin = read(KEPT)

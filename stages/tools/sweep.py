@@ -18,6 +18,7 @@ from stages.backend.session import Run, train
 from stages.common.bar import Bar
 from stages.common.command import run_stage
 from stages.common.files import InputError, read_json, write_text
+from stages.common.options import Options
 from stages.common.supervise import ProcessFailed
 from stages.common.tables import markdown_table
 from stages.methods import METHODS, build, class_of
@@ -32,8 +33,11 @@ COLUMNS = ["reward", "entropy", "gradient_norm", "clip_fraction_high", "clip_fra
 
 
 def main(arguments: list[str]) -> None:
-    write = "--write" in arguments
-    names = [name for name in arguments if name != "--write"] or [*METHODS, *variants_of_released_code()]
+    parser = Options("stages.tools.sweep", __doc__)
+    parser.add_argument("--write", action="store_true", help=f"the table into {DOCUMENT}")
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help="or METHOD=VARIANT; all unless given")
+    options = parser.parse_args(arguments)
+    names = options.methods or [*METHODS, *variants_of_released_code()]
     params = load(Path("profiles/smoke.yaml"))
     methods = {name: settings_of(name, params.method_settings) for name in names}
     results = Path("results/smoke")
@@ -62,7 +66,7 @@ def main(arguments: list[str]) -> None:
     found = [(name, run, outcome(run, failed)) for name, run in zip(names, runs, strict=True)]
     table = render(found)
     print(table)
-    if write:
+    if options.write:
         write_text(DOCUMENT, DOCUMENT_HEAD + table)
     if wrong := [run.plan.run for _, run, how in found if how != "ran"]:
         raise InputError(f"{', '.join(wrong)}: see the table above and the logs in {work}")

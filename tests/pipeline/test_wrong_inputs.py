@@ -177,10 +177,52 @@ COMMANDS = [
     (["report"], ["usage"]), (["report", "nowhere"], ["results/nowhere", "missing"]),
     (["report", "--compare", "smoke"], ["usage"]),
     (["methods", "grppo"], ["usage"]), (["methods", "a", "b"], ["usage"]),
-    (["tools.estimate", "profiles/nothing.yaml"], ["profiles/nothing.yaml", "missing"]),
-    (["tools.preflight", "a", "b"], ["usage"]), (["tools.preflight", "--method", "grpo"], ["--method", "--step"]),
-    (["tools.rehearse", "a", "b"], ["usage"]), (["tools.rehearse", "profiles/nothing.yaml"], ["profiles/nothing.yaml"]),
+    (["diagnose"], ["usage", "stages.diagnose <profile> <probe>"]), (["diagnose", "smoke"], ["usage"]),
+    (["diagnose", "smoke", "base.grpo", "more"], ["usage"]),
+    (["watch"], ["usage", "stages.watch", "profile"]), (["watch", "smoke", "--evry", "3"], ["usage", "--evry"]),
+    (["watch", "nowhere"], ["results/nowhere", "resolve"]),
+    (["__main__", "smoke"], ["usage", "stages"]), (["benchmarks.__main__", "x", "y"], ["usage", "stages.benchmarks"]),
+    (["graders.__main__"], ["usage", "math_verify"]), (["graders.__main__", "math_verfy"], ["usage", "math_verify"]),
+    (["profile.__main__", "--wrte"], ["usage", "--write"]), (["methods.__main__", "--wrte"], ["usage", "--write"]),
+    (["published.__main__", "--pper", "x"], ["usage", "--paper", "--pper"]),
+    (["published.__main__", "--paper"], ["usage", "at least one argument"]),
+    (["tools.estimate", "nothing"], ["profiles/nothing.yaml", "missing", "smoke"]),
+    (["tools.estimate", "--peak", "many"], ["usage", "--peak", "many"]),
+    (["tools.preflight", "a", "b"], ["missing", "smoke"]), (["tools.preflight", "smoke", "lab"], ["usage", "lab"]),
+    (["tools.preflight", "--method", "grpo"], ["--method", "--step"]),
+    (["tools.rehearse", "smoke", "lab"], ["usage"]), (["tools.rehearse", "profiles/nothing.yaml"], ["profiles/nothing.yaml"]),
+    (["tools.sweep", "--wrte"], ["usage", "--write"]), (["tools.sweep", "grppo"], ["grppo", "grpo"]),
+    (["tools.ledger", "--colect"], ["usage", "--collect"]), (["tools.rerun", "grpo-1", "grpo-2"], ["usage"]),
+    (["tools.rerun", "--all"], ["usage"]),
+    *((["perf", name, *wrong], said) for name, wrong, said in [
+        ("disagreement", ["--wrte"], ["usage", "--write"]), ("faults", ["--kills", "-1"], ["usage", "--kills", "-1"]),
+        ("gpu", ["--device", "tpu"], ["usage", "--device"]), ("grading", ["more"], ["usage", "perf.grading"]),
+        ("harnesses", [], ["usage", "--python"]), ("hostile", ["--wrte"], ["usage", "--write", "--wrte"]),
+        ("hostile", ["no_such_attack"], ["usage", "no_such_attack"]), ("lost_node", ["more"], ["usage", "perf.lost_node"]),
+        ("memory", ["--tokens", "0"], ["usage", "--tokens", "at least 1"]), ("methods", ["grppo"], ["grppo", "grpo"]),
+        ("report", ["--kep", "x"], ["usage", "--keep"]), ("training_step", ["--steps", "few"], ["usage", "few"]),
+        ("verdicts", ["--simulations", "1.5"], ["usage", "1.5"]),
+    ]),
 ]  # fmt: skip
+# What other programs start, and nobody types.
+INSIDE = {
+    "perf.official_harness", "stages.backend.cluster", "stages.backend.main", "stages.common.watcher",
+    "stages.graders.inside.supervisor", "stages.graders.inside.worker", "stages.sampling.requests",
+}  # fmt: skip
+
+
+def module_of(command):
+    """The module of a row, and the arguments that it is given."""
+    if command[0] == "perf":
+        return f"perf.{command[1]}", command[2:]
+    return f"stages.{'methods.__main__' if command[0] == 'methods' else command[0]}", command[1:]
+
+
+def test_the_table_has_every_command_line():
+    own = [path.relative_to(ROOT) for folder in ("stages", "perf") for path in (ROOT / folder).rglob("*.py")]
+    typed = {path for path in own if '\nif __name__ == "__main__":' in (ROOT / path).read_text(encoding="utf-8")}
+    modules = {".".join(path.with_suffix("").parts) for path in typed}
+    assert {module_of(command)[0] for command, _ in COMMANDS} == modules - INSIDE
 
 
 @pytest.mark.parametrize(("command", "said"), COMMANDS, ids=[" ".join(command) for command, _ in COMMANDS])
@@ -188,10 +230,10 @@ def test_wrong_command_line(folder, command, said, monkeypatch, capsys, started)
     from importlib import import_module
 
     (folder / "params.yaml").write_bytes((ROOT / "profiles/smoke.yaml").read_bytes())
-    name, *arguments = command
-    module = import_module("stages.methods.__main__" if name == "methods" else f"stages.{name}")
+    name, arguments = module_of(command)
+    module = import_module(name)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("sys.argv", [f"stages.{name}", *arguments])
+    monkeypatch.setattr("sys.argv", [name, *arguments])
     begun = time.process_time()
     with pytest.raises(SystemExit) as ended:
         run_stage(module.main)
