@@ -22,6 +22,7 @@ from stages.profile.plans.base import MADE_FROM, PARAMS, read_params_sha256
 from stages.profile.plans.operation import FILE, Operation
 from stages.profile.probes import declared_probes
 from stages.profile.resolution import plans, report_plan, training_plan
+from stages.profile.verl_overrides import check_names
 
 
 def main(arguments: list[str]) -> None:
@@ -88,7 +89,8 @@ def check_own_files(params: Params) -> None:
 
 
 def check_overrides(params: Params) -> None:
-    """InputError where verl does not take what `backend.verl` sets: it composes the configuration of a run."""
+    """InputError where the bench or verl does not take what `backend.verl` sets: verl composes the configuration of a run."""
+    check_names(params.backend.verl)
     # verl takes seconds that no other profile needs
     from omegaconf.errors import OmegaConfBaseException
 

@@ -83,6 +83,18 @@ def test_a_profile_is_chosen_and_changes_are_kept(tmp_path, named):
         ("actor_rollout_ref.model.enable_gradient_checkpoint: true", "enable_gradient_checkpoint"),
         ("actor_rollout_ref.model.enable_gradient_checkpointing.deep: true", "backend.verl"),
         ("trainer.total_training_steps: 3", "profile's own settings"),
+        ("trainer.test_freq: 5", "trainer.test_freq: no training validates.*`checkpoints`"),
+        ("trainer.val_before_train: true", "`checkpoints`"),
+        ("actor_rollout_ref.rollout.val_kwargs: {n: 4}", "val_kwargs.n: .*`checkpoints`"),
+        ("trainer: {test_freq: 5}", "trainer.test_freq: .*`checkpoints`"),
+        ("actor_rollout_ref.actor.clip_ratio: 0.1", "method_settings"),
+        ("algorithm.rollout_correction.bypass_mode: true", "backend.engine_correction"),
+        ("reward.num_workers: 2", "train.reward"),
+        ("critic.enable: true", "critic"),
+        ("actor_rollout_ref.actor.grad_clip: 2.0", "train.optimiser.gradient_clip"),
+        ("actor_rollout_ref.model.use_remove_padding: true", "backend.micro_batch_tokens"),
+        ("trainer.v1.trainer_mode: sync", "the bench's own"),
+        ("trainer.resume_mode: disable", "train.checkpoint_every"),
     ],
 )
 def test_verl_says_whether_it_takes_an_override(tmp_path, override, said):
