@@ -6,7 +6,7 @@ Both train the smoke model with GRPO on the same prompts, settings and machine, 
 own trainer, worker, agent loop, reward worker and loss, except that it looks at its replay buffer as often as the bench
 does: as shipped it looks every 2 s, and that wait would be most of a step so small. Its actor computes the entropy too,
 which the bench gives to every method. What is compared is the median over all steps but a session's first. Needs
-`dvc repro prepare@smoke model@smoke`.
+`make repro TARGETS='prepare@smoke model@smoke'`.
 """
 
 import argparse

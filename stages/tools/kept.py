@@ -90,9 +90,7 @@ def collect(folders: Sequence[Path], kept: Path, commit: str) -> None:
         packages |= _add_runs(folder / PROFILE, params, here, rows)
         packages |= _add_probes(folder / PROFILE, params, here, rows)
     if not packages:
-        raise InputError(
-            f"{folders[0] / PROFILE} holds no run of it: cp profiles/{PROFILE}.yaml params.yaml && dvc repro"
-        )
+        raise InputError(f"{folders[0] / PROFILE} holds no run of it: make repro PROFILE={PROFILE}")
     added = Measured(
         *(pd.DataFrame(rows[name] or None, columns=None if rows[name] else c) for name, c in TABLES.items())
     )
@@ -174,7 +172,7 @@ def _check(folder: Path, here: Plans, names: list[str]) -> None:
         path = folder / "plan" / f"{name}.json"
         if not path.is_file() or path.read_text(encoding="utf-8") != here[name].text():
             raise InputError(
-                f"{path} is not what profiles/{PROFILE}.yaml and this code give: run dvc repro there again"
+                f"{path} is not what profiles/{PROFILE}.yaml and this code give: run make repro there again"
             )
 
 

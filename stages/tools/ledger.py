@@ -4,7 +4,7 @@
     python -m stages.tools.ledger --collect [FOLDER …] takes the results of profile lab from results/, or from the result
                                                        folders of other clones, into data/lab first
 
-Whoever changes a claim, or how one is judged, needs no training. A rerun is `cp profiles/lab.yaml params.yaml && make repro`; two
+Whoever changes a claim, or how one is judged, needs no training. A rerun is `make repro PROFILE=lab`; two
 clones, each with half of the `methods`, use two cores better than one.
 """
 

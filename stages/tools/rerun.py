@@ -5,7 +5,7 @@
 Exit status 1 where they differ: then a change has moved the lab's results, which are trained again (`stages/tools/ledger.py`) or
 do not speak of this code. On another kind of processor than the kept results are from, sums round differently: there only the
 measurements of the first step, which come before any update, are compared, to a thousandth. Needs the profile's data and model
-(`cp profiles/lab.yaml params.yaml && dvc repro model@lab prepare@lab`).
+(`make repro PROFILE=lab TARGETS='model@lab prepare@lab'`).
 """
 
 import math
@@ -58,7 +58,7 @@ def trained(method: str, seed: int) -> list[dict[str, int | float]]:
     data, model = results / "data" / "train" / f"{params.train.dataset}.parquet", results / "model"
     for path in (data, model):
         if not path.exists():
-            raise InputError(f"{path} is missing: cp profiles/lab.yaml params.yaml && dvc repro model@lab prepare@lab")
+            raise InputError(f"{path} is missing: make repro PROFILE=lab TARGETS='model@lab prepare@lab' makes it")
     assert_versions(params.backend.platform)
     plan = training_plan(params, method, seed)
     short = plan.train.model_copy(update={"steps": STEPS, "checkpoint_every": STEPS})

@@ -39,7 +39,7 @@ def watch(profile: str, thresholds: Thresholds, now: float, root: Path = Path())
     plans = sorted((root / "results" / profile / "plan" / "train").glob("*.json"))
     if not plans:
         raise InputError(
-            f"{root / 'results' / profile / 'plan' / 'train'} holds no plan of a training: dvc repro resolve@{profile} makes them, "
+            f"{root / 'results' / profile / 'plan' / 'train'} holds no plan of a training: make repro TARGETS=resolve@{profile} makes them, "
             "or name another profile"
         )
     return [_watched(TrainPlan.read(path), profile, root, thresholds, now) for path in plans]

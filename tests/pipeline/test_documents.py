@@ -36,6 +36,19 @@ def test_links_lead_to_files_and_headings(path):
             assert heading in [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles], target
 
 
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted((ROOT / "profiles").glob("*.yaml"))], ids=lambda path: path.name)
+def test_commands_check_the_settings_before_dvc_reads_them(path):
+    """`make repro` does; what runs `dvc repro` itself has the check above it, in the same lines of code."""
+    checked = fenced = False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        fenced ^= line.startswith("```")
+        is_code = fenced or line.startswith("    ") or path.suffix == ".yaml"
+        checked = is_code and (checked or "stages.resolve --check" in line)
+        in_prose = re.search(r"`(?:[^`]*&& )?dvc repro (?!--dry)[^`]+`", line)
+        typed = is_code and re.search(r"(?:^|[;&]) *dvc repro", line)
+        assert not (in_prose or (typed and not checked)), f"{path.name}: {line}"
+
+
 def test_every_document_can_be_found():
     """From README or from a document that README names."""
     found, pending = set(), [ROOT / "README.md"]

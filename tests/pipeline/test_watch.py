@@ -144,7 +144,7 @@ def test_wrong_options(folder, wrong, said):
 
 
 def test_a_profile_without_plans_says_what_to_run(folder):
-    with pytest.raises(InputError, match="dvc repro resolve@other"):
+    with pytest.raises(InputError, match="make repro TARGETS=resolve@other"):
         command.main(["other"])
 
 
