@@ -100,6 +100,8 @@ def prepare(
             )
     with output_folder(output, check_data) as folder:
         manifest: Manifest = {}
+        if not training:  # stages depend on the folder, which DVC keeps only with a file in it
+            write_text(folder / "train" / "none", "this profile trains on nothing\n")
         for name, dataset in training.items():
             path = f"train/{name}.parquet"
             rows = [verl_row(position, line, plan.prompt) for position, line in enumerate(dataset.lines)]

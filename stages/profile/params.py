@@ -12,6 +12,7 @@ from stages.common.yaml_reader import read_yaml
 from stages.methods import METHODS, NOT_IMPLEMENTED, build
 from stages.profile.checkpoints import check_rules
 from stages.profile.effective_protocol import check_evaluation, effective_protocol
+from stages.profile.evaluate_only import completed
 from stages.profile.model_folder import check_models
 from stages.profile.own_sets import with_own_benchmarks
 from stages.profile.sections.backend import Backend
@@ -49,9 +50,9 @@ class Params(Section):
         None, description="settings that are tried for each method, and what chooses among them"
     )
     backend: Backend = Field(description="the machine that trains and samples")
-    data: Data = Field(description="what is trained on")
+    data: Data = Field(description="what is trained on; left out where `methods` is []")
     model: Model = Field(description="the base model")
-    train: Train = Field(description="the training that all methods share")
+    train: Train = Field(description="the training that all methods share; left out where `methods` is []")
     evaluation: Evaluation = Field(description="how models are evaluated")
     checkpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(
         {}, description="those evaluated beside the last: name -> rule (stages/protocols/checkpoint.py)"
@@ -65,13 +66,21 @@ class Params(Section):
         {}, description="what others trained: evaluated and never trained"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, content: Any) -> Any:
+        known = not isinstance(content, dict) or content.keys() <= cls.model_fields.keys()
+        return completed(content) if known else content  # a misspelt name comes first
+
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
         for field in ("seeds", "methods"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 raise ValueError(f"{field}: {values} repeats an entry; every run is declared once")
-        if self.train.dataset not in [*self.data.training, *self.data.subsets]:
+        if not self.data.training and self.methods:
+            raise ValueError("data.training: missing, and methods names what is trained; name a set")
+        if self.data.training and self.train.dataset not in [*self.data.training, *self.data.subsets]:
             known = f"data.training {self.data.training}"
             known += f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
             raise ValueError(f"train.dataset: {self.train.dataset!r} is not in {known}")

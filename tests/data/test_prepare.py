@@ -125,6 +125,12 @@ def test_every_style_ends_in_a_boxed_answer_and_without_slips_in_the_right_answe
             )
 
 
+def test_without_a_training_set_there_is_still_the_folder_that_stages_depend_on(tmp_path):
+    """DVC keeps no folder without a file."""
+    prepare(prepare_plan(), tmp_path / "data")
+    assert (tmp_path / "data/train/none").is_file() and not list((tmp_path / "data/train").glob("*.parquet"))
+
+
 def test_too_many_problems_and_unknown_names_are_explained(tmp_path):
     for change, message in (
         ({"lab": {**LAB, "test_per_level": 5000}}, "data.lab.test_per_level: .*lower it"),

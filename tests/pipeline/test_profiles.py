@@ -5,13 +5,14 @@ import re
 
 import pytest
 
+from stages.common.files import InputError
 from stages.profile.params import load
 from stages.profile.published_setting import check_setting
 from stages.profile.resolution import plans, report_plan
 from stages.published.table import load_published
 from stages.reporting.tables.comparison import stands_for
 from stages.tools.estimate import main
-from tests.project import ROOT
+from tests.project import ROOT, copy_project, run
 
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 EVALUATE_ONLY = {"single-gpu-evaluation", "released-math-7b", "steer-code-qwen2.5-coder-7b"}
@@ -87,6 +88,48 @@ def test_every_value_of_a_papers_profile_names_its_source(name):
             unsaid.append(line.strip())
         above += line.partition("#")[2]
     assert unsaid == []
+
+
+EVALUATION = """profile: evaluation
+bench_seed: 1
+seeds: [1]
+methods: []
+backend: {platform: cpu, dtype: float32}
+model: {source: lab}
+evaluation: {protocol: laboratory, benchmarks: [lab_sum], max_prompt_tokens: 32, concurrency: 8}
+"""
+LAB = "data: {lab: {families: [sum], train_per_level: 4, test_per_level: 2}}\n"
+
+
+def test_a_profile_that_trains_nothing_has_no_training_settings(tmp_path):
+    """Nor has DVC, which draws the whole pipeline of it."""
+    project = copy_project(tmp_path)
+    (project / "params.yaml").write_text(EVALUATION + LAB)
+    written = plans(load(project / "params.yaml"))
+    assert written.keys() == {"prepare", "subset", "model", "sample", "grade", "report"}
+    assert written["prepare"].training == [] and written["sample"].context_length == 32 + written["sample"].max_tokens
+    drawn = run(project, "dvc", "stage", "list", "--name-only").stdout.split()
+    assert drawn == [
+        f"{name}@evaluation"
+        for name in ("resolve", "prepare", "model", "subset", "sample_base", "grade_base", "report")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("methods: []", "methods: [grpo]", "train: missing.*methods: \\[\\]"),
+        ("max_prompt_tokens: 32, ", "", "evaluation.max_prompt_tokens: missing"),
+        ("model:", "probes: {base: {grpo: {}}}\nmodel:", "train: missing, and probes"),
+        ("model:", "checkpoints: {early: step 1}\nmodel:", "train: missing, and checkpoints"),
+        ("methods: []\n", "", "methods: missing.*methods: \\[\\]"),
+    ],
+)
+def test_what_a_training_needs_is_asked_for_where_one_is_declared(tmp_path, old, new, said):
+    path = tmp_path / "params.yaml"
+    path.write_text((EVALUATION + LAB).replace(old, new))
+    with pytest.raises(InputError, match=said):
+        load(path)
 
 
 def test_evaluation_of_what_others_trained_gets_verdicts_without_a_training_seed():

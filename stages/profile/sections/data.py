@@ -13,7 +13,8 @@ from stages.text.prompts import PROMPTS
 
 class Data(Section):
     training: list[str] = Field(
-        min_length=1, description="sets that can be trained on: of data/sources.yaml, lab, or names of own"
+        [],
+        description="sets that can be trained on: of data/sources.yaml, lab, or names of own; none where nothing is trained",
     )
     variant: Literal["as_released", "decontaminated"] = Field("decontaminated", description="of training sets")
     prompt: str = Field(description=f"template of the training problems: {', '.join(PROMPTS)} (stages/text/prompts.py)")
