@@ -1,7 +1,7 @@
 """What can be known of a profile's models before any of them is loaded: that a folder is whole, and that it has room.
 
-What a model has room for stands in its config.json. That of a hub model or a package is not on this machine yet, unless
-the profile states it (`model.max_position_embeddings`); stages prepare and train look at the model itself.
+What a model has room for stands in its config.json. That of a hub model is on this machine once stage model has run; before
+that `python -m stages.resolve --check` asks the hub for it (machine.py). Stages prepare and train look at the model itself.
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from stages.profile.sections.model import ChatTemplate, Model
 from stages.profile.sections.released import Released
 from stages.profile.sections.train import Train
 
+PACKAGE_ROOM = 8192  # of SmolLM2-135M, the one model that a package holds
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 TEMPLATE = "chat_template.jinja"
 
@@ -26,30 +27,54 @@ def check_models(model: Model, released: dict[str, Released], train: Train | Non
     if model.source == "folder":
         check_folder("model.name", Path(model.name), model.chat_template)
     if (room := room_of(model)) is not None:
-        where = (
-            f"{'model.max_position_embeddings' if model.max_position_embeddings else 'its config.json'} allows {room}"
+        where = "its config.json" if model.source == "folder" else "the package's model"
+        check_room(
+            "model",
+            room,
+            "model.max_position_embeddings" if model.max_position_embeddings else where,
+            train,
+            prompt,
+            sample,
         )
-        if train and train.max_prompt_tokens + train.max_response_tokens > room:
-            raise InputError(
-                f"train.max_response_tokens: prompts and responses may have {train.max_prompt_tokens} + "
-                f"{train.max_response_tokens} = {train.max_prompt_tokens + train.max_response_tokens} tokens, and the model "
-                f"holds fewer: {where}; lower train.max_prompt_tokens or max_response_tokens, or raise "
-                "model.max_position_embeddings"
-            )
-        _check_evaluation(prompt, sample, room, f"model: {where}")
     for name, other in released.items():
         if other.source == "folder":
             folder = Path(other.folder)
             check_folder(f"models.{name}.folder", folder, other.chat_template)
-            if (room := _positions(folder)) is not None:
-                _check_evaluation(prompt, sample, room, f"models.{name}: its config.json allows {room}")
+            check_room(f"models.{name}", positions(read_json(folder / CONFIG)), "its config.json", None, prompt, sample)
 
 
 def room_of(model: Model) -> int | None:
     """Tokens of prompt and response together; None where that is not known yet."""
-    if model.max_position_embeddings or model.source == "lab":
-        return model.max_position_embeddings or LONGEST
-    return _positions(Path(model.name)) if model.source == "folder" else None
+    if model.max_position_embeddings:
+        return model.max_position_embeddings
+    known = {"lab": LONGEST, "package": PACKAGE_ROOM}
+    return positions(read_json(Path(model.name) / CONFIG)) if model.source == "folder" else known.get(model.source)
+
+
+def positions(config: dict[str, Any]) -> int | None:
+    """What a config.json says of it; that of a model of texts and pictures says it of its texts."""
+    return config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
+
+
+def check_room(field: str, room: int | None, where: str, train: Train | None, prompt: int, sample: int) -> None:
+    """InputError where a training, or evaluation with prompts and samples so long, has longer sequences than `room` tokens.
+
+    `where` is what says how much room there is; without one everything is taken.
+    """
+    if room is None:
+        return
+    if train and train.max_prompt_tokens + train.max_response_tokens > room:
+        raise InputError(
+            f"train.max_response_tokens: prompts and responses may have {train.max_prompt_tokens} + "
+            f"{train.max_response_tokens} = {train.max_prompt_tokens + train.max_response_tokens} tokens, and the model "
+            f"holds fewer: {where} allows {room}; lower train.max_prompt_tokens or max_response_tokens, or raise "
+            "model.max_position_embeddings"
+        )
+    if prompt + sample > room:
+        raise InputError(
+            f"evaluation.max_tokens: prompts and samples may have {prompt} + {sample} = {prompt + sample} tokens, and a model "
+            f"holds fewer: {field}: {where} allows {room}; lower evaluation.max_tokens or evaluation.max_prompt_tokens"
+        )
 
 
 def check_folder(field: str, folder: Path, chat_template: ChatTemplate) -> None:
@@ -72,15 +97,3 @@ def check_folder(field: str, folder: Path, chat_template: ChatTemplate) -> None:
 
 def _template(path: Path) -> Any:
     return read_json(path).get("chat_template") if path.is_file() else None
-
-
-def _positions(folder: Path) -> int | None:
-    return read_json(folder / CONFIG).get("max_position_embeddings")
-
-
-def _check_evaluation(prompt: int, sample: int, room: int, where: str) -> None:
-    if prompt + sample > room:
-        raise InputError(
-            f"evaluation.max_tokens: prompts and samples may have {prompt} + {sample} = {prompt + sample} tokens, and a model "
-            f"holds fewer: {where}; lower evaluation.max_tokens or evaluation.max_prompt_tokens"
-        )

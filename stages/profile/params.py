@@ -178,7 +178,8 @@ def load(path: Path) -> Params:
             _check_correction(name, build(method, settings), params.backend)
     protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
     longest = params.evaluation.max_prompt_tokens or params.train.max_prompt_tokens
-    check_models(params.model, params.models, params.train, longest, protocol.max_tokens)
+    trained = params.train if params.methods else None
+    check_models(params.model, params.models, trained, longest, protocol.max_tokens)
     return params
 
 

@@ -22,7 +22,6 @@ from stages.profile.plans.sample_checkpoints import SampleCheckpointsPlan
 from stages.profile.plans.subset import SubsetPlan
 from stages.profile.plans.train import TrainPlan
 from stages.profile.probes import DeclaredProbe, declared_probes
-from stages.profile.sections.model import Model
 from stages.protocols.checkpoint import CheckpointRule, checkpoint_rule
 from stages.protocols.record import SAMPLING
 
@@ -95,13 +94,7 @@ def plans(params: Params) -> dict[str, Plan]:
         )
         written[f"choose/{name}"] = ChoosePlan(**common("choose", evaluation_lock), **grading, rule=text, steps=steps)
     for name, released in params.models.items():
-        model = Model(
-            source=released.source,
-            name=released.hub or released.folder,
-            revision=released.revision,
-            chat_template=released.chat_template,
-        )
-        written[f"models/{name}"] = ModelPlan(**common("model"), model=model, dtype=params.backend.dtype)
+        written[f"models/{name}"] = ModelPlan(**common("model"), model=released.as_model(), dtype=params.backend.dtype)
     for name, declared in declared_probes(params).items():
         written[f"diagnose/{name}"] = probe_plan(params, declared)
     for name in params.methods:

@@ -21,14 +21,10 @@ from typing import NamedTuple
 
 import psutil
 
-from stages.benchmarks import find
 from stages.common.command import run_stage
 from stages.common.files import InputError
 from stages.common.options import Options
-from stages.datasets.fetch import CACHE
-from stages.datasets.laboratory import LAB_TRAINING
-from stages.datasets.sources import load_sources
-from stages.profile.effective_protocol import effective_protocol
+from stages.profile.machine import to_be_fetched
 from stages.profile.params import Params, load
 from stages.profile.sections.backend import LOCAL
 from stages.profile.sections.model import FIRST_DOWNLOAD
@@ -166,15 +162,7 @@ def hub(params: Params) -> str:
 def look(params: Params) -> Machine:
     """This machine, and whether the addresses of `params` answer."""
     driver, gpus = look_at_gpus()
-    mirror = os.environ.get("MIRROR")
-    folders = [CACHE, *([Path(mirror)] if mirror else [])]
-    absent = {}
-    needed = sources_of(params)
-    for name, source in load_sources().items():
-        wanted = name in needed
-        files = [address for address in source.usable if not source.parts]
-        if wanted and files and not any((folder / file.sha256).is_file() for folder in folders for file in files):
-            absent[name] = files[0].url
+    absent = to_be_fetched(params)
     asked = [*list(absent.values())[:1], *([hub(params)] if params.model.source == "hub" else [])]
     return Machine(
         driver=driver,
@@ -189,16 +177,6 @@ def look(params: Params) -> Machine:
         sources=list(absent),
         unreachable=[address for address in asked if not answers(address)],
     )
-
-
-def sources_of(params: Params) -> set[str]:
-    """The data sets of the table that stage prepare reads."""
-    protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
-    found = {find(name).source for name in protocol.samples}
-    if real := {name for name in params.data.training if name not in params.data.own} - {LAB_TRAINING}:
-        # contamination is counted against all evaluation sets
-        found |= real | {name for name, source in load_sources().items() if source.use == "evaluation"}
-    return found
 
 
 def answers(address: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from stages.profile.sections.base import Section
-from stages.profile.sections.model import ChatTemplate, check_place
+from stages.profile.sections.model import ChatTemplate, Model, check_place
 
 
 class Released(Section):
@@ -26,3 +26,8 @@ class Released(Section):
     @property
     def source(self) -> Literal["hub", "folder"]:
         return "hub" if self.hub else "folder"
+
+    def as_model(self) -> Model:
+        return Model(
+            source=self.source, name=self.hub or self.folder, revision=self.revision, chat_template=self.chat_template
+        )
