@@ -15,6 +15,7 @@ from stages.backend.loggers import assert_loggers
 from stages.common.command import expect, run_stage
 from stages.common.files import InputError, output_folder, read_json, write_json, write_text
 from stages.profile.effective_protocol import effective_protocol
+from stages.profile.fingerprint import fingerprint
 from stages.profile.machine import check_machine
 from stages.profile.own_sets import pinned
 from stages.profile.params import Params, load
@@ -40,7 +41,8 @@ def main(arguments: list[str]) -> None:
 
         check_claims(params)
     assert_loggers(params.backend.loggers, params.backend.platform)
-    written, operation = plans(params), Operation.of(params.profile, params.backend)
+    code = unread if arguments == ["--check"] else fingerprint
+    written, operation = plans(params, code), Operation.of(params.profile, params.backend)
     if params.published:
         # pandas takes seconds that no other profile needs
         from stages.profile.published_setting import check_setting
@@ -48,7 +50,7 @@ def main(arguments: list[str]) -> None:
         from stages.reporting.tables.comparison import stands_for
 
         check_setting(load_published(), params.published)
-        stands_for(report_plan(params))
+        stands_for(report_plan(params, code))
     if params.backend.verl:
         check_overrides(params)
     if arguments == ["--check"]:
@@ -76,6 +78,11 @@ def main(arguments: list[str]) -> None:
     write_json(Path("results") / params.profile / "train" / DECLARED, report_plan(params).runs)
 
 
+def unread(modules: list[str]) -> str:
+    """In place of a fingerprint, where plans are made to be checked and not to be kept: reading the code takes seconds."""
+    return ""
+
+
 def check_own_files(params: Params) -> None:
     """InputError where a file of the user's own has changed since the plans were made: DVC does not look at it."""
     plan = Path("results") / params.profile / "plan" / "prepare.json"
@@ -89,19 +96,20 @@ def check_own_files(params: Params) -> None:
 
 
 def check_overrides(params: Params) -> None:
-    """InputError where the bench or verl does not take what `backend.verl` sets: verl composes the configuration of a run."""
+    """InputError where the bench or verl does not take what `backend.verl` sets."""
     check_names(params.backend.verl)
-    # verl takes seconds that no other profile needs
+    # what verl's configuration is made of takes a second that no other profile needs
     from omegaconf.errors import OmegaConfBaseException
 
-    from stages.backend.config import compose, session_settings
+    from stages.backend.config import session_settings
+    from stages.backend.known_settings import check_known
 
     if not params.methods:
         raise InputError("backend.verl: this profile trains nothing, so that verl reads none of it; remove it")
-    plan = training_plan(params, params.methods[0], params.seeds[0])
+    plan = training_plan(params, params.methods[0], params.seeds[0], unread)
     settings = session_settings([(plan, Path("work"))], Path("data.parquet"), Path("model"))
     try:
-        compose(settings)
+        check_known(settings)
     except OmegaConfBaseException as error:
         raise InputError(f"backend.verl: verl does not take it: {' '.join(str(error).split())}; correct or remove it")
 

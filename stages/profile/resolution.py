@@ -1,5 +1,6 @@
 """What each stage and run of a profile is given. Pure, but for the files whose fingerprints it takes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,15 +28,16 @@ from stages.protocols.record import SAMPLING
 
 TRAINING_LOCK = {"cpu": Path("locks/train.lock"), "cuda": Path("locks/gpu.lock")}
 EVALUATION_LOCK = Path("locks/eval.lock")
+Code = Callable[[list[str]], str]
 
 
-def plans(params: Params) -> dict[str, Plan]:
-    """Path below the profile's plan folder, without `.json` -> plan."""
+def plans(params: Params, code: Code = fingerprint) -> dict[str, Plan]:
+    """Path below the profile's plan folder, without `.json` -> plan; `code` takes the fingerprint of modules."""
     protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
     training_lock, evaluation_lock = _lock(TRAINING_LOCK[params.backend.platform]), _lock(EVALUATION_LOCK)
 
     def common(stage: str, lock: str = training_lock) -> dict[str, Any]:
-        return {"bench_seed": params.bench_seed, "code": fingerprint([f"stages.{stage}"]), "environment": lock}
+        return {"bench_seed": params.bench_seed, "code": code([f"stages.{stage}"]), "environment": lock}
 
     longest_prompt = params.evaluation.max_prompt_tokens or params.train.max_prompt_tokens
     sample = SamplePlan(
@@ -82,7 +84,7 @@ def plans(params: Params) -> dict[str, Plan]:
         "model": ModelPlan(**common("model"), model=params.model, dtype=params.backend.dtype),
         "sample": sample,
         "grade": grade,
-        "report": report_plan(params),
+        "report": report_plan(params, code),
     }
     for name, text in params.checkpoints.items():
         rule = checkpoint_rule(text)
@@ -96,9 +98,9 @@ def plans(params: Params) -> dict[str, Plan]:
     for name, released in params.models.items():
         written[f"models/{name}"] = ModelPlan(**common("model"), model=released.as_model(), dtype=params.backend.dtype)
     for name, declared in declared_probes(params).items():
-        written[f"diagnose/{name}"] = probe_plan(params, declared)
+        written[f"diagnose/{name}"] = probe_plan(params, declared, code)
     for name in params.methods:
-        written |= {f"train/{name}-{seed}": training_plan(params, name, seed) for seed in params.seeds}
+        written |= {f"train/{name}-{seed}": training_plan(params, name, seed, code) for seed in params.seeds}
     return written
 
 
@@ -114,13 +116,13 @@ def _of(rule: CheckpointRule, by_benchmark: dict[str, Any]) -> dict[str, Any]:
     return {name: by_benchmark[name] for name in rule.benchmarks if name in by_benchmark}
 
 
-def report_plan(params: Params) -> ReportPlan:
+def report_plan(params: Params, code: Code = fingerprint) -> ReportPlan:
     protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
     methods = {name: params.method_of(name) for name in params.methods}
     runs = {f"{name}-{seed}": name for name in params.methods for seed in params.seeds}
     return ReportPlan(
         bench_seed=params.bench_seed,
-        code=fingerprint(["stages.report"]),
+        code=code(["stages.report"]),
         environment=_lock(TRAINING_LOCK[params.backend.platform]),
         profile=params.profile,
         methods=params.methods,
@@ -144,12 +146,12 @@ def report_plan(params: Params) -> ReportPlan:
     )
 
 
-def training_plan(params: Params, name: str, seed: int) -> TrainPlan:
+def training_plan(params: Params, name: str, seed: int, code: Code = fingerprint) -> TrainPlan:
     """The plan of one training run: `name` is one of `methods`."""
     method, settings = params.method_of(name)
     return TrainPlan(
         bench_seed=params.bench_seed,
-        code=fingerprint(["stages.train", f"stages.methods.{method}"]),
+        code=code(["stages.train", f"stages.methods.{method}"]),
         environment=_lock(TRAINING_LOCK[params.backend.platform]),
         run=f"{name}-{seed}",
         seed=derive_seed(params.bench_seed, seed),
@@ -162,11 +164,11 @@ def training_plan(params: Params, name: str, seed: int) -> TrainPlan:
     )
 
 
-def probe_plan(params: Params, declared: DeclaredProbe) -> DiagnosePlan:
+def probe_plan(params: Params, declared: DeclaredProbe, code: Code = fingerprint) -> DiagnosePlan:
     method, settings = params.method_of(declared.method)
     return DiagnosePlan(
         bench_seed=params.bench_seed,
-        code=fingerprint(["stages.diagnose", f"stages.methods.{method}"]),
+        code=code(["stages.diagnose", f"stages.methods.{method}"]),
         environment=sha256(TRAINING_LOCK[params.backend.platform]),
         run=declared.run,
         method=method,

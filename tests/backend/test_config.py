@@ -22,6 +22,7 @@ from verl.utils.config import omega_conf_to_dataclass, validate_config
 
 from stages.backend.bench_config import BenchConfig
 from stages.backend.config import EVERY_RUN, FOLDER, ON_PLATFORM, compose, session_settings
+from stages.backend.known_settings import known
 from stages.common.files import read_json, write_json
 from stages.profile.params import Params, load
 from stages.profile.plans.base import Plan
@@ -245,6 +246,12 @@ def test_sequences_fit_the_model(name):
     config, _ = run_config(written[f"train/{params.methods[0]}-{params.seeds[0]}"])
     assert config.actor_rollout_ref.rollout.max_model_len <= positions
     assert written["sample"].context_length <= positions
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+def test_what_the_check_of_overrides_knows_is_what_verl_composes(platform):
+    composed = compose({"trainer": {"device": platform}})
+    assert OmegaConf.to_container(known(platform)) == OmegaConf.to_container(composed)
 
 
 def test_names_outside_ascii_reach_verl_as_they_are(tmp_path):
