@@ -16,6 +16,7 @@ from stages.backend.config import _replaced as replaced
 
 ALL_OF_VERLS = Path("trainer", "config", "_generated_ppo_trainer.yaml")
 OF_HYDRA = ("hydra", "defaults")
+CHOICE_OF_FILES = {"model_engine": "dp"}  # which that file leaves out, since it is made of those that were chosen
 
 
 def check_known(settings: dict[str, Any]) -> None:
@@ -36,7 +37,10 @@ def known(platform: str) -> DictConfig:
     for name in OF_HYDRA:
         del ours[name]
     merged = OmegaConf.merge(
-        OmegaConf.load(Path(verl.origin).parent / ALL_OF_VERLS), ours, OmegaConf.load(FOLDER / ON_PLATFORM[platform])
+        CHOICE_OF_FILES,
+        OmegaConf.load(Path(verl.origin).parent / ALL_OF_VERLS),
+        ours,
+        OmegaConf.load(FOLDER / ON_PLATFORM[platform]),
     )
     assert isinstance(merged, DictConfig)
     return merged

@@ -25,13 +25,45 @@ from stages.profile.plans.train import TrainPlan
 from stages.rl.settings import Settings
 
 DOCUMENT = Path("docs/settings.md")
+COLUMNS = ["setting", "type", "unit", "default", "meaning"]
 PROFILE = Path("profiles/qwen2.5-math-7b-dapo.yaml")  # whose batch is drawn
 PLACEHOLDER = re.compile(r"<(\w+)>(?=[^`\n]*(?:`[^`\n]*`[^`\n]*)*$)", re.MULTILINE)  # not in code
 HEAD = """# The settings
 
 Written by `python -m stages.profile --write` from the schemas (`stages/profile/sections/`), which refuse what is not in
-these tables. Numbers are bare; sizes are in the unit that a name ends in. `required` settings have no default.
+these tables. `required` settings have no default; a number without a unit is bare.
 """
+# The unit of a setting is that of the first pattern that its name fits.
+UNITS = {
+    r"(.*_)?tokens|overlong_(length|buffer)|max_position_embeddings|context_length": "tokens",
+    r"prompts_per_step|prompts": "prompts",
+    r"updates_per_step|updates": "optimiser steps",
+    r"responses_per_prompt|responses|micro_batch": "responses",
+    r"steps|.*_steps|checkpoint_every": "steps",
+    r".*_gigabytes": "GiB",
+    r".*_share": "share of 1",
+    r"(.*_)?devices": "devices",
+    r"nodes": "nodes",
+    r"threads": "threads",
+    r".*_per_level": "problems",
+    r"concurrency": "requests",
+    r"top_k": "tokens",
+    r"k|samples": "samples a problem",
+    r"equivalence_margins?": "points of 100",
+}
+# Of the settings beside the sections: the stages that read them, in plans of their own.
+OF_ALL = "resolve, for all stages"
+READ_BY = {
+    "profile": OF_ALL,
+    "bench_seed": OF_ALL,
+    "seeds": "dvc.yaml, train, report",
+    "methods": "dvc.yaml, train, report",
+    "method_settings": "train, diagnose, report",
+    "checkpoints": "dvc.yaml, train, sample_checkpoints, choose, report",
+    "probes": "dvc.yaml, diagnose, report",
+    "claims": "report",
+    "models": "dvc.yaml, model, report",
+}
 READERS: dict[str, tuple[type[Plan], ...]] = {
     "model": (ModelPlan,),
     "data": (PreparePlan, SubsetPlan, TrainPlan),
@@ -44,11 +76,12 @@ READERS: dict[str, tuple[type[Plan], ...]] = {
 
 
 def document() -> str:
-    parts = [HEAD, f"## The whole profile\n\n{_table(_leaves(Params))}"]
+    whole = [[*row, READ_BY.get(row[0]) or _readers(row[0])] for row in _leaves(Params)]
+    parts = [HEAD, f"## The whole profile\n\n{markdown_table([*COLUMNS, 'read by'], whole)}\n"]
     for name, field in Params.model_fields.items():
         if schema := _model_in(field.annotation):
             title = f"{name}.<name>" if get_origin(field.annotation) is dict else name
-            read = f"\nRead by: {', '.join(_stage(plan) for plan in READERS[name])}.\n" if name in READERS else ""
+            read = f"\nRead by: {READ_BY.get(name) or _readers(name)}.\n"
             parts += [f"## {title}\n{read}\n{_table(_leaves(schema))}", *_below(schema, title)]
     own = "## method_settings.<name>\n\nOf every method; [methods.md](methods.md) has what each adds, and gives another default.\n\n"
     # Markdown takes <name> for an element of a page, and shows nothing of it
@@ -106,13 +139,23 @@ def _below(schema: type[BaseModel], title: str) -> Iterator[str]:
 
 def _leaves(schema: type[BaseModel]) -> list[list[str]]:
     return [
-        [name, _type(field), _default(field), field.description or "see below"]
+        [name, _type(field), _unit(name, field), _default(field), field.description or "see below"]
         for name, field in schema.model_fields.items()
     ]
 
 
 def _table(rows: list[list[str]]) -> str:
-    return markdown_table(["setting", "type", "default", "meaning"], rows) + "\n"
+    return markdown_table(COLUMNS, rows) + "\n"
+
+
+def _unit(name: str, field: FieldInfo) -> str:
+    """Empty for what is no number."""
+    counted = re.search("number", _words(field.annotation))
+    return next((unit for pattern, unit in UNITS.items() if counted and re.fullmatch(pattern, name)), "")
+
+
+def _readers(section: str) -> str:
+    return ", ".join(_stage(plan) for plan in READERS[section])
 
 
 def _default(field: FieldInfo) -> str:

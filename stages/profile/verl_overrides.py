@@ -41,7 +41,7 @@ DECIDED: dict[str, str] = {
     **dict.fromkeys((f"{ROLLOUT}.{name}" for name in (
         "agent", "multi_turn", "mode", "name", "do_sample", "full_determinism", "calculate_log_probs", "over_sample_rate",
     )), AGENT),
-    **dict.fromkeys(("trainer.v1", "trainer.use_v1", "actor_rollout_ref.bench"), "it is the bench's own; remove it"),
+    **dict.fromkeys(("model_engine", "trainer.v1", "trainer.use_v1", "actor_rollout_ref.bench"), "it is the bench's own; remove it"),
     **dict.fromkeys((
         f"{ACTOR}.use_dynamic_bsz", f"{ACTOR}.ppo_max_token_len_per_gpu", f"{ACTOR}.use_remove_padding",
         "actor_rollout_ref.model.use_remove_padding",
