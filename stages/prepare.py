@@ -3,6 +3,7 @@
     [MIRROR=<folder>] python -m stages.prepare <profile>
     [MIRROR=<folder>] python -m stages.prepare --mirror <folder>    fills a mirror with all files of the source table
     [MIRROR=<folder>] python -m stages.prepare --audit [--write]    the table of all sources; --write: into docs/data.md
+    [MIRROR=<folder>] python -m stages.prepare --audit <profile>    that of the profile's own files, data.own
 
 The laboratory's problems are generated from the bench seed; real ones come from the pinned files of
 data/sources.yaml, out of the folder MIRROR (files named by their sha256) or from the network. Written are
@@ -35,7 +36,7 @@ from stages.profile.plans.prepare import PreparePlan
 from stages.profile.sections.lab import Lab
 from stages.sampling.lengths import check_context, check_prompts, counter
 
-USAGE = "usage: python -m stages.prepare <profile> | --mirror <folder> | --audit [--write]"
+USAGE = "usage: python -m stages.prepare <profile> | --mirror <folder> | --audit [--write | <profile>]"
 
 
 def main(arguments: list[str]) -> None:
@@ -54,6 +55,14 @@ def main(arguments: list[str]) -> None:
             from stages.datasets.audit import DOCUMENT, audit
 
             write_text(DOCUMENT, audit(load_sources(), mirror))
+        case ["--audit", profile] if not profile.startswith("-"):
+            from stages.datasets.audit import OwnFile, audit_own
+
+            plan = PreparePlan.read(Path("results") / profile / "plan" / "prepare.json")
+            if not plan.own:
+                raise InputError(f"data.own: profile {profile} has no file of its own to audit; leave {profile} out")
+            own = {n: OwnFile(o.file, o.sha256, "evaluation" if o.k else "training") for n, o in plan.own.items()}
+            print(audit_own(own, plan.training, load_sources(), mirror), end="")
         case [profile] if not profile.startswith("-"):
             results = Path("results") / profile
             plan = PreparePlan.read(results / "plan" / "prepare.json")

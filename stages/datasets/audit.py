@@ -2,12 +2,15 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from stages.common.tables import markdown_table
 from stages.datasets import contamination
 from stages.datasets.assembly import Raw, read_raw
 from stages.datasets.cleaning import Cleaned, Row, clean
+from stages.datasets.own import read_own
 from stages.datasets.sources import Source
 
 DOCUMENT = Path("docs/data.md")
@@ -59,7 +62,7 @@ def audit(sources: dict[str, Source], mirror: Path | None) -> str:
     sets = {name: source for name, source in sources.items() if source.use != "grading"}
     raw = {name: read_raw(source, sets, mirror) for name, source in sets.items()}
     cleaned = {name: clean(one.rows) for name, one in raw.items()}
-    facts = [facts_of(source, raw[name], cleaned[name]) for name, source in sets.items()]
+    facts = [facts_of(name, source.use, raw[name], cleaned[name]) for name, source in sets.items()]
     defects = [
         {"data set": name, "defect": defect.what, "rule": defect.rule}
         for name, source in sources.items()
@@ -69,21 +72,48 @@ def audit(sources: dict[str, Source], mirror: Path | None) -> str:
         {"data set": name, "licence": source.licence, "redistribution": source.redistribution}
         for name, source in sources.items()
     ]
-    both, alone = overlap(sets, raw, cleaned)
+    both, alone = overlap({name: source.use for name, source in sets.items()}, raw, cleaned)
     parts = [INTRODUCTION, markdown(facts), OVERLAP, markdown(both), ALONE, markdown(alone), PRECISION]
     parts += ["\n## Known defects, and the rules that mend them\n\n", markdown(defects)]
     return "".join([*parts, "\n## Licences\n\n", markdown(licences)])
 
 
-def facts_of(source: Source, raw: Raw, cleaned: Cleaned) -> dict[str, str]:
+class OwnFile(NamedTuple):
+    file: str
+    sha256: str
+    use: Literal["training", "evaluation"]
+
+
+def audit_own(own: dict[str, OwnFile], training: list[str], sources: dict[str, Source], mirror: Path | None) -> str:
+    """The same of a profile's own files: what is in them, and what they share with the evaluation sets of the table or,
+    where they are benchmarks, with the sets of the table among `training`.
+    """
+    is_evaluated = any(one.use == "evaluation" for one in own.values())
+    beside = [
+        name for name, source in sources.items() if source.use == "evaluation" or (is_evaluated and name in training)
+    ]
+    raw = {name: read_raw(sources[name], sources, mirror) for name in beside}
+    for name, one in own.items():
+        rows = read_own(name, one.file, one.sha256).rows
+        raw[name] = Raw(rows, {}, len(rows), {})
+    cleaned = {name: clean(one.rows) for name, one in raw.items()}
+    uses = {**{name: sources[name].use for name in beside}, **{name: one.use for name, one in own.items()}}
+    facts = [facts_of(name, uses[name], raw[name], cleaned[name]) for name in own]
+    if "training" not in uses.values():
+        return markdown(facts)
+    both, alone = overlap(uses, raw, cleaned)
+    return "".join([markdown(facts), OVERLAP, markdown(both), ALONE, markdown(alone)])
+
+
+def facts_of(name: str, use: str, raw: Raw, cleaned: Cleaned) -> dict[str, str]:
     """A row of the first table. Kinds of answers and languages are those of the distinct problems."""
     dropped = {**raw.dropped, **cleaned.dropped}
     duplicates, conflicts = dropped.pop("duplicate", 0), dropped.pop("conflicting golds", 0)
     chinese = sum(bool(CHINESE.search(row["problem"])) for row in cleaned.rows)
     kinds = Counter(answer_kind(row) for row in cleaned.rows)
     return {
-        "data set": source.name,
-        "for": source.use,
+        "data set": name,
+        "for": use,
         "rows": f"{raw.rows_in:,}",
         "distinct problems": f"{len(cleaned.rows):,}",
         "duplicates": f"{duplicates:,}",
@@ -107,15 +137,15 @@ def answer_kind(row: Row) -> str:
 
 
 def overlap(
-    sources: dict[str, Source], raw: dict[str, Raw], cleaned: dict[str, Cleaned]
+    uses: Mapping[str, str], raw: dict[str, Raw], cleaned: dict[str, Cleaned]
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """A row an evaluation set, a column a training set: what is found, and what by one measure alone."""
-    evaluation = [name for name, source in sources.items() if source.use == "evaluation"]
+    evaluation = [name for name, use in uses.items() if use == "evaluation"]
     index = contamination.index_of({name: cleaned[name].rows for name in evaluation})
     found = {
         name: contamination.counts(contamination.matches(raw[name].rows, index))
-        for name, source in sources.items()
-        if source.use == "training"
+        for name, use in uses.items()
+        if use == "training"
     }
     tables: list[list[dict[str, str]]] = []
     for title, form in (

@@ -1,10 +1,12 @@
 """The table of all sources: what it counts, and that the one in the documentation is that of the real files."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from stages.datasets.audit import DOCUMENT, answer_kind, audit, markdown
+from stages.datasets.assembly import read_raw
+from stages.datasets.audit import DOCUMENT, OwnFile, answer_kind, audit, audit_own, markdown
 from stages.datasets.sources import load_sources
 from stages.prepare import main
 from tests.mirror import MIRROR, with_mirror
@@ -49,6 +51,26 @@ def test_overlap_is_by_text_by_grams_and_with_the_same_answer(document):
     assert overlap["amc23_40"]["dapo_math_17k"] == "1 / 2 (1)"
     assert overlap["math500"]["math_test_5000"] == "1 / 1 (1)"
     assert overlap["aime25"]["dapo_math_17k"] == ""
+
+
+def test_own_files_are_audited_beside_the_sets_of_the_table(tmp_path):
+    sources = small_mirror(tmp_path)
+    evaluated = read_raw(sources["amc23_40"], sources, tmp_path).rows[0]
+    rows = [
+        {"problem": evaluated["problem"], "answer": evaluated["answer"]},
+        {"problem": "What is 1 + 1?", "answer": "2"},
+    ]
+    for name in ("mine", "exam"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = {
+        "own_mine": OwnFile(str(tmp_path / "mine.jsonl"), "", "training"),
+        "own_exam": OwnFile(str(tmp_path / "exam.jsonl"), "", "evaluation"),
+    }
+    text = audit_own(own, ["own_mine"], sources, tmp_path)
+    assert table(text, "data set").keys() == own.keys()
+    assert table(text, "data set")["own_mine"]["distinct problems"] == "2"
+    assert table(text, "evaluation set")["amc23_40"]["own_mine"].startswith("1 / ")
+    assert table(text, "evaluation set")["own_exam"]["own_mine"].startswith("2 / ")
 
 
 @pytest.mark.parametrize(
