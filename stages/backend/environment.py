@@ -80,6 +80,7 @@ def environment(backend: Backend, joins: bool = False) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "RAY_DEDUP_LOGS": "0",
         SESSION: uuid.uuid4().hex[:12],
+        "RAY_worker_register_timeout_seconds": "300",  # of which 60 can go by on a busy machine (forking.py)
         "RAY_enable_worker_prestart": "0",  # every actor gets a process of its own: idle ones only delay the start
         "RAY_prestart_worker_first_driver": "0",
         "HYDRA_FULL_ERROR": "1",

@@ -1,11 +1,13 @@
 """The training process: `python -m stages.backend.main <launch.json>`, started by session.py.
 
 `launch.json` holds the settings that the session decides (config.py). Trainer and task runner are verl's own; they run in
-this process, where verl's `run_ppo` starts another one that imports everything a second time.
+this process, where verl's `run_ppo` starts another one that imports everything a second time. On a machine without GPUs the
+other processes are forked from one that has imported everything (forking.py), while this one does.
 """
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
 from stages.backend.cluster import check_nodes
 from stages.backend.config import compose
 from stages.backend.environment import passed_on
+from stages.backend.forking import forking
 from stages.common.files import InputError, read_json
 from stages.profile.sections.backend import LOCAL
 
@@ -25,21 +28,32 @@ OF_A_START = ("num_cpus", "num_gpus", "object_store_memory", "include_dashboard"
 
 def main(launch: Path) -> None:
     config = compose(read_json(launch))
-    start_ray(config)
-    if config.ray_kwargs.ray_init.address != LOCAL:
-        check_nodes(config.trainer.nnodes, config.trainer.n_gpus_per_node, launch.parent)
-    with ThreadPoolExecutor(1) as beside:  # the queue's processes import what they need while this one does
-        queue = beside.submit(transfer_queue.init, config.transfer_queue)
+    joins = config.ray_kwargs.ray_init.address != LOCAL
+    forks = config.trainer.device == "cpu" and not joins
+    python = forking("stages.backend.local", "vllm.v1.engine.core") if forks else nullcontext(sys.executable)
+    with python as of_workers, ThreadPoolExecutor(1) as beside:
+        start_ray(config, of_workers)
+        if joins:
+            check_nodes(config.trainer.nnodes, config.trainer.n_gpus_per_node, launch.parent)
+        queue = beside.submit(
+            transfer_queue.init, config.transfer_queue
+        )  # in processes that import while this one does
         runner = task_runner(config)
         queue.result()
-    runner.run(config)
+        runner.run(config)
+        ray.shutdown()
 
 
-def start_ray(config: DictConfig) -> None:
-    """Starts Ray, or joins the cluster of `backend.ray_address`, whose processes inherit nothing of this one's environment."""
+def start_ray(config: DictConfig, python: str) -> None:
+    """Starts Ray, or joins the cluster of `backend.ray_address`, whose processes inherit nothing of this one's environment.
+
+    `python` is the program that its workers are started by.
+    """
     settings = OmegaConf.to_container(config.ray_kwargs.ray_init, resolve=True)
     assert isinstance(settings, dict)
     runtime_env = get_ppo_ray_runtime_env(config)
+    if python != sys.executable:
+        runtime_env["py_executable"] = python
     runtime_env["env_vars"] |= passed_on()
     if settings["address"] != LOCAL:
         settings = {name: value for name, value in settings.items() if name not in OF_A_START}

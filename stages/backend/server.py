@@ -8,17 +8,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 from stages.backend.environment import environment
+from stages.backend.forking import forking
 from stages.common.files import InputError, sha256
 from stages.common.supervise import ProcessFailed, last_lines, supervised
 from stages.profile.plans.sample import SamplePlan
 
 SERVED_NAME = "model"
+SERVER = "vllm.entrypoints.openai.api_server"
 START_SECONDS = 900.0  # loading a 7B model from a cold disk takes minutes
 WORKER_EXTENSION = "stages.backend.served_weights.ServedWeights"
 
@@ -36,8 +38,8 @@ def choose_port(wanted: int) -> int:
         return probe.getsockname()[1]
 
 
-def command(model: Path, port: int, plan: SamplePlan) -> list[str]:
-    """The command line of the server."""
+def arguments_of_python(model: Path, port: int, plan: SamplePlan) -> list[str]:
+    """The command line of the server, without `python`."""
     backend = plan.backend
     options: dict[str, Any] = {
         "model": model,
@@ -67,7 +69,7 @@ def command(model: Path, port: int, plan: SamplePlan) -> list[str]:
         }
         flags = ["--enforce-eager", "--no-enable-chunked-prefill"]
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *arguments, *flags]
+    return ["-m", SERVER, *arguments, *flags]
 
 
 @contextmanager
@@ -78,7 +80,13 @@ def serving(model: Path, port: int, plan: SamplePlan, log: Path, *marks: Path) -
         # vLLM's development mode: whoever reaches the server may call any method of its worker, without a password.
         # That is acceptable only because it listens on 127.0.0.1, and ends with the sampling.
         variables["VLLM_SERVER_DEV_MODE"] = "1"
-    with supervised(command(model, port, plan), variables, log, *marks) as process:
+    # The server starts its engine, which would import everything a second time. On GPUs it does: CUDA and forks disagree.
+    on_cpu = plan.backend.platform == "cpu"
+    python = forking(SERVER, "vllm.v1.engine.core") if on_cpu else nullcontext(sys.executable)
+    with (
+        python as program,
+        supervised([program, *arguments_of_python(model, port, plan)], variables, log, *marks) as process,
+    ):
         yield process
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from stages.backend.environment import environment
-from stages.backend.server import command
+from stages.backend.server import arguments_of_python
 from stages.profile.params import load
 from stages.profile.resolution import plans
 from tests.project import ROOT
@@ -37,7 +37,7 @@ def test_every_gpu_samples():
     for engine_devices, deterministic in CASES:
         changes = {"engine_devices": engine_devices, "deterministic": deterministic}
         plan = plans(params.model_copy(update={"backend": params.backend.model_copy(update=changes)}))["sample"]
-        _, option, module, *arguments = command(ROOT / "model", 8000, plan)
+        option, module, *arguments = arguments_of_python(ROOT / "model", 8000, plan)
         assert (option, module) == ("-m", "vllm.entrypoints.openai.api_server")
         asked.append((environment(plan.backend), arguments))
         expected.append(

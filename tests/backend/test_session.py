@@ -1,6 +1,6 @@
 """The real verl and the real vLLM train methods that between them touch every hook, in one session; then some of them again,
 in another order: whatever ran before a run, its bytes are the same. That a kill changes none either is shown by
-tests/pipeline/test_end_to_end.py.
+tests/pipeline/test_end_to_end.py, that they are those of a run alone by tests/claims/test_lab.py.
 """
 
 import itertools
@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from stages.artifacts.steps import read_steps
-from stages.backend.config import OPERATION
 from stages.backend.session import Run, train
 from stages.common.yaml_reader import safe_load
 from stages.methods import class_of
@@ -142,32 +141,18 @@ def test_the_bytes_do_not_depend_on_what_ran_before(swept, name):
     assert result(first) == result(again)
 
 
-def trained_alone(project, method: str, operation=OPERATION, checkpoint_every: int = 3, **backend) -> Run:
-    """The run of a method in a session of its own."""
-    plan = plan_of(PARAMS, f"{method}-1", *settings_of(method, PARAMS.method_settings))
-    every = plan.train.model_copy(update={"checkpoint_every": checkpoint_every})
-    of_its_own = plan.backend.model_copy(update={"share_session": False, **backend})
-    one = Run(plan.model_copy(update={"train": every, "backend": of_its_own}), project / f"work/alone/{method}-1")
-    data, model = project / "results/smoke/data/train/lab.parquet", project / "results/smoke/model"
-    assert train([one], data, model, lambda: None, operation) == {}
-    return one
-
-
-def test_the_bytes_are_those_of_a_run_alone(project, swept):
-    """Whose engine has no reference, whose workers keep no weights to go back to, and which has more checkpoints. CURE
-    branches responses and drops groups, so that more than with another method depends on the order of requests.
-    """
-    alone = trained_alone(project, "cure", checkpoint_every=1)
-    assert result(alone.work) == result(folder(swept, "cure"))
-
-
 def test_two_ranks_on_two_nodes_train_as_one_rank_does(project, swept):
     """The first step has the same policy and the same samples, so all its numbers agree up to the order of sums; STEER's
     weights have the maximum of a mini-batch, which both ranks share. Of the session nothing is left on any node.
     """
+    plan = plan_of(PARAMS, "steer-1", *settings_of("steer", PARAMS.method_settings))
+    data, model = project / "results/smoke/data/train/lab.parquet", project / "results/smoke/model"
     with two_raylets() as cluster:
+        on_both = {"share_session": False, "nodes": 2, "ray_address": cluster.address}
+        backend = plan.backend.model_copy(update=on_both)
+        two = Run(plan.model_copy(update={"backend": backend}), project / "work/two nodes/steer-1")
         joined = Operation(profile="smoke", ray_address=cluster.address)
-        two = trained_alone(project, "steer", joined, nodes=2, ray_address=cluster.address)
+        assert train([two], data, model, lambda: None, joined) == {}
         assert left_of(two.work) == []
     steps, other = (read_steps(work / "steps.jsonl", 3) for work in (two.work, folder(swept, "steer")))
     for column in ("entropy", "reward", "response_length", "gradient_norm", "method_token_weight"):

@@ -16,6 +16,7 @@ import pytest
 from stages.common import supervise
 from stages.common.files import held
 from stages.common.supervise import ProcessFailed, supervised, wait
+from tests.waiting import wait_for
 
 # A child in a session of its own that ignores SIGTERM and carries no mark: vLLM's engine overwrites its environment.
 HIDER = """
@@ -56,13 +57,6 @@ def runs(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.status() != psutil.STATUS_ZOMBIE
     return False
-
-
-def wait_for(condition, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_detached_child_that_ignores_sigterm_ends_too(tmp_path):

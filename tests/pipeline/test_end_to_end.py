@@ -144,19 +144,22 @@ def test_a_rule_chooses_the_best_checkpoint_and_it_is_evaluated(undisturbed):
 
 
 def test_killed_runs_end_in_the_same_bytes(undisturbed, tmp_path):
-    """kill −9 of everything after a checkpoint of training, then again while checkpoints are sampled; then to the end."""
+    """kill −9 of everything after a checkpoint of training, then again while checkpoints are sampled; then until they are
+    chosen, from where on nothing knows of it.
+    """
     project = pair_project(tmp_path / "killed")
     steps = project / "work/pair/train"
     kill_when(project, lambda: any(lines_of(path) >= 5 for path in steps.glob("aent-1-*/steps.jsonl")))
     assert not (project / "results/pair/train/half_sure-1").exists()  # the stage that was asked for is not done
     kill_when(project, lambda: stored(project, *FIRST_LOOKED_AT) >= 8)
     assert not (project / "results/pair/checkpoints/half_sure-1.paper").exists()
-    done = run(project, "dvc", "repro", timeout=1500)
+    rules = [f"choose@pair-{rule}-{name}" for rule in ("paper", "early") for name in ("half_sure-1", "aent-1")]
+    done = run(project, "dvc", "repro", *rules, timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = steps.glob("aent-1-*/verl.log")
     assert "global_step_4" in log.read_text(errors="replace").split("Resuming from")[1][:400]
-    locks = [yaml.safe_load((folder / "dvc.lock").read_text())["stages"] for folder in (undisturbed, project)]
-    for stages in locks:
-        del stages["resolve@pair"]  # which knows of the loggers; what it plans is what the other stages depend on
-    assert locks[0] == locks[1]
+    whole, killed = (yaml.safe_load((each / "dvc.lock").read_text())["stages"] for each in (undisturbed, project))
+    del killed["resolve@pair"]  # which knows of the loggers; what it plans is what the other stages depend on
+    assert killed.keys() >= {"train@pair-half_sure-1", "train@pair-aent-1", *rules}
+    assert killed.items() <= whole.items()
     assert descendants_left(project) == []

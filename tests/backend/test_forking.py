@@ -1,0 +1,104 @@
+"""What is started by the program that `forking` gives runs as under Python, in a fork of one process."""
+
+import os
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from stages.backend.forking import forking, without_options
+from tests.project import ROOT
+from tests.waiting import wait_for
+
+IMPORTED = "colorsys"  # which nothing else imports
+
+
+@pytest.fixture(scope="module")
+def python():
+    with pytest.MonkeyPatch.context() as patch, forking(IMPORTED) as program:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        yield program
+        forks = psutil.Process(int(ran(program, "-c", "import os; print(os.getppid())").stdout))
+        forks.kill()  # in a session its watcher does
+
+
+def ran(python, *arguments, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([python, *arguments], capture_output=True, text=True, **options)
+
+
+def test_it_has_the_modules_and_what_it_is_handed(python, tmp_path):
+    code = f"import os, sys; print({IMPORTED!r} in sys.modules, sys.argv, os.getcwd(), os.environ['OURS'], sys.stdin.read())"
+    done = ran(python, "-c", code, "an argument", input="typed", cwd=tmp_path, env=os.environ | {"OURS": "1"})
+    assert done.stdout == f"True ['-c', 'an argument'] {tmp_path} 1 typed\n" and done.returncode == 0
+
+
+def test_two_are_forks_of_one_process(python):
+    code = "import os; print(os.getppid(), os.getpid())"
+    (parent, one), (other_parent, other) = (ran(python, "-c", code).stdout.split() for _ in range(2))
+    assert parent == other_parent and one != other
+
+
+def test_files_and_modules_run_as_main(python, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import sys; print(__name__, sys.argv)")
+    assert ran(python, program, "1").stdout == f"__main__ ['{program}', '1']\n"
+    assert ran(python, "-m", "json.tool", input="[1]").stdout == "[\n    1\n]\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit(3)", 3, ""),
+        ("raise SystemExit('out of luck')", 1, "out of luck\n"),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
+        ("import os; os.kill(os.getpid(), 9)", -signal.SIGKILL, ""),
+        ("import atexit, sys; atexit.register(print, 'at its end', file=sys.stderr)", 0, "at its end\n"),
+    ],
+)
+def test_it_ends_as_python_does(python, code, status, said):
+    done = ran(python, "-c", code)
+    assert done.returncode == status and done.stderr.endswith(said)
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_what_ends_the_program_ends_the_fork(python, by):
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(300)"
+    with subprocess.Popen(
+        [python, "-c", code], stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
+    ) as program:
+        fork = psutil.Process(int(program.stdout.readline()))
+        program.send_signal(by)
+        assert program.wait() in (-by, 130)
+    wait_for(lambda: not fork.is_running() or fork.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_multiprocessing_spawns_forks(python, tmp_path):
+    """As vLLM starts its engine: a pipe by its number, and the program's own module imported once more."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import multiprocessing, os, sys\n"
+        "def work(pipe):\n"
+        f"    pipe.send(({IMPORTED!r} in sys.modules, os.getppid()))\n"
+        "if __name__ == '__main__':\n"
+        "    context = multiprocessing.get_context('spawn')\n"
+        "    ours, theirs = context.Pipe()\n"
+        "    process = context.Process(target=work, args=(theirs,))\n"
+        "    process.start()\n"
+        "    print(ours.recv() == (True, os.getppid()))\n"
+        "    process.join()\n"
+        "    print(process.exitcode)\n"
+    )
+    assert ran(python, program).stdout == "True\n0\n"
+
+
+def test_a_module_that_is_not_there_is_told():
+    with forking("no_such_module") as program:
+        done = ran(program, "-c", "", env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 1 and "No module named 'no_such_module'" in done.stderr
+
+
+def test_options_of_python_are_left_out():
+    assert without_options(["-B", "-X", "dev", "-Wdefault", "-c", "code", "-B"]) == ["-c", "code", "-B"]
+    assert without_options(["-W", "error", "program.py", "-c"]) == ["program.py", "-c"]
