@@ -75,7 +75,22 @@ def _origin(table: Measured, origin: Origin) -> Section:
         " bytes; another one may round differently, and then a run drifts away from what is kept here after some steps. A test"
         " trains the first steps again and compares (`python -m stages.tools.rerun`)."
     )
-    return Section("origin", "Where the numbers come from", [Text(text)])
+    return Section("origin", "Where the numbers come from", [Text(text + _looked_at_before(table, origin))])
+
+
+def _looked_at_before(table: Measured, origin: Origin) -> str:
+    """That decisions of chance are more likely where seeds were added to what had been read."""
+    added = [
+        method
+        for method in table.methods
+        if sum(any(f"{method}-{seed}" in each.runs for seed in table.seeds([method])) for each in origin.trainings) > 1
+    ]
+    if not added:
+        return ""
+    return (
+        f" Of {', '.join(f'`{method}`' for method in added)} further seeds were trained when the verdicts of the first had been read:"
+        " where they decide, chance has had more than one try."
+    )
 
 
 if __name__ == "__main__":

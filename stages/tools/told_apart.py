@@ -56,12 +56,15 @@ def methods_section(measured: Measured, picture: str) -> Section:
 
 
 def at_the_end(measured: Measured, measure: str, at: str = "end") -> pd.DataFrame:
-    """[methods, seeds]: the measure at the end of each run, of the methods that have every seed."""
+    """[methods, seeds]: the measure at the end of each run, of those methods and seeds that are most runs without a gap."""
     rows = {
         method: {seed: value_at(measured.of(method, seed), measure, window_of(at)) for seed in measured.seeds([method])}
         for method in measured.methods
     }
-    return pd.DataFrame.from_dict(rows, orient="index").dropna()
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    most_run = table.count().sort_values(ascending=False, kind="stable").index
+    blocks = [table[most_run[:seeds]].dropna() for seeds in range(1, len(most_run) + 1)]
+    return max(blocks, key=lambda block: block.size)
 
 
 def progress_picture(measured: Measured) -> str:
@@ -87,7 +90,7 @@ def _said(measured: Measured, ends: dict[str, pd.DataFrame], least: dict[str, fl
         f"Of {count_of(len(pairs), 'pair')} of {methods} methods with {seeds} seeds each, these are told apart: {'; '.join(told)}. That"
         f" is Tukey's honest difference: were all methods alike, one time in {round(1 / (1 - LEVEL))} any pair at all would differ by"
         " more. What a seed does to all methods alike cancels, and all methods are taken to spread alike over seeds."
-        + (f" Left out: {count_of(left_out, 'method')} without all seeds." if left_out else "")
+        + (f" Left out: {count_of(left_out, 'method')} without these seeds." if left_out else "")
     )
 
 

@@ -66,7 +66,7 @@ def test_methods_are_told_apart_by_more_than_their_seeds_spread():
     section = methods_section(Measured(pd.DataFrame(rows), pd.DataFrame(columns=SCORES)), "none")
     said, table = section.blocks[0].text, section.blocks[-1]
     assert "Of 3 pairs of 3 methods with 3 seeds each" in said and "in entropy 2, which differ by more than 0.0" in said
-    assert "Left out: 1 method without all seeds" in said
+    assert "Left out: 1 method without these seeds" in said
     (_, lines), *_ = table.groups
     assert [(line[0], line[2].endswith("*"), line[-1]) for line in lines if line[0] == "other"] == [
         ("other", True, "2")
