@@ -24,7 +24,8 @@ Written by `python -m stages.methods --write` from the methods' files. Each is G
 - *asks for*: what a method costs beside GRPO's passes: one more forward pass over each mini-batch, the log-probs of a
   reference policy or of a teacher, or a second look at the logits.
 - *controls*: the values of the setting `control` that the method has, with which it loses its criterion and keeps its
-  strength (`stages/rl/controls.py`).
+  strength (`stages/rl/controls.py`); `none` where it selects or weighs and has no control, with the reason. Methods that
+  set a baseline, a normalisation, a clip width, a shape of the ratio or a term for all tokens do neither.
 - *reduces to GRPO at*: the settings at which it trains as `grpo` does.
 - *status*: `complete`, or what falls short of it. `second-hand`: read in somebody's transcription, not in the paper or
   its authors' code. `not published`: settings and choices that this bench had to make. `left out`: what the paper adds

@@ -13,6 +13,7 @@ from stages import rl
 class AdvNegOnly(rl.Method):
     sources = rl.Sources(not_published=("whether the other tokens leave the denominator",))
     unread = ("clip_ratio_high",)
+    without_control = "its choice is the sign of the advantage, which a control keeps"
 
     def mask(self, mini_batch: rl.Update) -> Tensor:
         return mini_batch.response_mask & (mini_batch.advantages <= 0)

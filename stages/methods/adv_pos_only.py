@@ -13,6 +13,7 @@ from stages import rl
 class AdvPosOnly(rl.Method):
     sources = rl.Sources(not_published=("whether the other tokens leave the denominator",))
     unread = ("clip_ratio_low", "dual_clip")
+    without_control = "its choice is the sign of the advantage, which a control keeps"
 
     def mask(self, mini_batch: rl.Update) -> Tensor:
         return mini_batch.response_mask & (mini_batch.advantages >= 0)

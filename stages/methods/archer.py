@@ -49,6 +49,8 @@ class Archer(rl.Method):
 
     settings: Settings
 
+    selects = asked_in_loss = ("low",)
+
     @property
     def batch_statistics(self) -> rl.BatchStatistics:
         return "micro_batch" if self.settings.variant == "code" else "none"

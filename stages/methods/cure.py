@@ -22,6 +22,7 @@ from stages import rl
 
 class Cure(rl.Method):
     sources = rl.Sources(not_published=("second_stage_from for other run lengths",))
+    without_control = "it chooses while it samples; a large branch_top_entropy cuts before any token"
 
     class Settings(rl.Settings):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; released launchers")

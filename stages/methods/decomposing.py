@@ -39,22 +39,34 @@ class Decomposing(rl.Method):
 
     settings: Settings
 
+    weighs = ("weight", "bonus")
+
     OUTLIER, SMALLEST_DEVIATION = 1.5, 1e-6  # interquartile ranges; nats
     WEIGHT_MIN, WEIGHT_MAX = 0.8, 1.2
     STEEPNESS, LARGEST_SHARE = 15.0, 0.5  # of the position's sigmoid; of |A|
 
     def advantages(self, responses: rl.Responses) -> Tensor:
         advantages = super().advantages(responses)
-        shaping = self.settings.shaping
-        if shaping is None:
-            shaping = SHAPING[self.settings.variant]
         if self.settings.variant == "perplexity":
-            weight = 1 - shaping * self.relative_perplexity(responses)
-            return advantages * weight.clamp(self.WEIGHT_MIN, self.WEIGHT_MAX)[:, None]
-        mask = responses.response_mask
-        position = (mask.cumsum(-1) - 1) / responses.response_length[:, None].clamp(min=1)
-        bonus = shaping * torch.sigmoid(self.STEEPNESS * (position.to(advantages.dtype) - 0.5))
+            return advantages * self.weight(responses)[:, None]
+        bonus = self.bonus(responses)
         return advantages + advantages.sign() * torch.minimum(bonus, self.LARGEST_SHARE * advantages.abs())
+
+    @property
+    def shaping(self) -> float:
+        """α."""
+        given = self.settings.shaping
+        return SHAPING[self.settings.variant] if given is None else given
+
+    def weight(self, responses: rl.Responses) -> Tensor:
+        """[B] what a response's advantage is multiplied by."""
+        weight = 1 - self.shaping * self.relative_perplexity(responses)
+        return weight.clamp(self.WEIGHT_MIN, self.WEIGHT_MAX)
+
+    def bonus(self, responses: rl.Responses) -> Tensor:
+        """[B, T] b."""
+        position = (responses.response_mask.cumsum(-1) - 1) / responses.response_length[:, None].clamp(min=1)
+        return self.shaping * torch.sigmoid(self.STEEPNESS * (position.to(responses.rewards.dtype) - 0.5))
 
     def relative_perplexity(self, responses: rl.Responses) -> Tensor:
         """[B] log-perplexity of each response in standard deviations above its group's mean."""

@@ -36,15 +36,20 @@ class Dppo(rl.Method):
     uses_engine_log_prob = True
     unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
+    selects = asked_in_loss = ("beyond",)
 
     def log_ratio(self, update: rl.Update) -> Tensor:
         """[B, T] ln π/μ, held within ±20."""
         return (update.log_prob - update.engine_log_prob).clamp(-20.0, 20.0)
 
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
-        return self.log_ratio(update).exp() * update.advantages * ~self.clipped(update, clip_low, clip_high)
+        return self.log_ratio(update).exp() * update.advantages * ~self.beyond(update)
 
     def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        return self.beyond(update)
+
+    def beyond(self, update: rl.Update) -> Tensor:
+        """[B, T] bool: tokens whose probability has changed by more than the bound."""
         change, advantages = update.log_prob.detach().exp() - update.engine_log_prob.exp(), update.advantages
         too_high, too_low = change > self.settings.bound_high, change < -self.settings.bound_low
         return ((advantages > 0) & too_high) | ((advantages < 0) & too_low)

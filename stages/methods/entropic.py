@@ -46,6 +46,8 @@ class Entropic(rl.Method):
 
     settings: Settings
 
+    selects = asked_in_loss = ("likely",)
+
     @property
     def batch_statistics(self) -> rl.BatchStatistics:
         return "micro_batch" if self.settings.variant == "code" else self.settings.batch_statistics

@@ -24,7 +24,13 @@ class EntropyAdv(rl.Method):
 
     settings: Settings
 
+    weighs = asked_in_loss = ("bonus",)
+
+    def bonus(self, update: rl.Update) -> Tensor:
+        """[B, T] α·H, before it is held to a share of |A|."""
+        return self.settings.alpha * update.entropy.detach()
+
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
-        advantages, entropy = update.advantages, update.entropy.detach()
-        shaping = torch.minimum(self.settings.alpha * entropy, advantages.abs() / self.settings.kappa)
+        advantages = update.advantages
+        shaping = torch.minimum(self.bonus(update), advantages.abs() / self.settings.kappa)
         return super().surrogate(replace(update, advantages=advantages + shaping), clip_low, clip_high)

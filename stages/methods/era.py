@@ -39,6 +39,7 @@ class Era(rl.Method):
     settings: Settings
 
     uses_logits = True
+    selects = asked_in_loss = ("activation",)
 
     def logit_terms(self, logits: Tensor) -> dict[str, Tensor]:
         """Logarithms of the normalisers: of the softmax, of the sharper and of the flatter one."""
@@ -57,21 +58,24 @@ class Era(rl.Method):
         )
         return torch.where(among, ordered, 0.0).sum(-1, keepdim=True) / count
 
+    def activation(self, update: rl.Update) -> Tensor:
+        """[B, 1] 1 where the policy is sharpened, −1 where it is flattened, 0 where it stays."""
+        entropy = self.top_entropy(update)
+        above, below = entropy > self.settings.entropy_high, entropy < self.settings.entropy_low
+        return below.to(entropy.dtype) - above.to(entropy.dtype)
+
     def activated(self, update: rl.Update) -> rl.Update:
         """`update` with the log-probs and advantages that it is trained on."""
-        k, terms, entropy = self.settings.sharpening, update.logit_terms, self.top_entropy(update)
+        k, terms, activation = self.settings.sharpening, update.logit_terms, self.activation(update)
         logit = update.log_prob + terms["log_normaliser"]
         sharp, flat = k * logit - terms["log_normaliser_sharp"], logit / k - terms["log_normaliser_flat"]
         good = update.advantages > 0
-        too_sure, too_unsure = (
-            good & (entropy < self.settings.entropy_low),
-            good & (entropy > self.settings.entropy_high),
-        )
-        log_prob = torch.where(too_sure, sharp, torch.where(too_unsure, flat, update.log_prob))
+        sharper, flatter = good & (activation > 0), good & (activation < 0)
+        log_prob = torch.where(sharper, sharp, torch.where(flatter, flat, update.log_prob))
         if not self.settings.scale_advantages:
             return replace(update, log_prob=log_prob)
         advantages = update.advantages
-        advantages = torch.where(too_sure, advantages / k, torch.where(too_unsure, advantages * k, advantages))
+        advantages = torch.where(sharper, advantages / k, torch.where(flatter, advantages * k, advantages))
         return replace(update, log_prob=log_prob, advantages=advantages)
 
     def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:

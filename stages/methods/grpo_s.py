@@ -30,6 +30,7 @@ from stages.rl.ratio import clipped_objective
 
 class GrpoS(rl.Method):
     sources = rl.Sources(formula="second-hand", constants="second-hand")
+    without_control = "shares that are all the same are normalised to 0, or to GRPO's advantage"
 
     class Settings(rl.Settings):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; 2508.04349, second-hand")

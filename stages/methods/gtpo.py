@@ -46,6 +46,7 @@ def normalised(values: Tensor, chosen: Tensor, group: Tensor) -> Tensor:
 
 class Gtpo(rl.Method):
     sources = rl.Sources(formula="second-hand", constants="second-hand")
+    without_control = "shares that are all the same are normalised to 0, and nothing would be learned"
 
     class Settings(rl.Settings):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; 2508.04349, second-hand")

@@ -23,6 +23,7 @@ from stages.rl.ratio import outside_clip
 
 class NsrRescue(rl.Method):
     sources = rl.Sources(formula="second-hand", not_published=("noise", "whether the noise is symmetric about 1"))
+    without_control = "its choice is random already"
 
     class Settings(rl.Settings):
         noise: float = Field(ge=0, lt=1, description="δ, half the width of the noise on the ratio; not published")

@@ -35,11 +35,16 @@ class Prepo(rl.Method):
 
     settings: Settings
 
+    weighs = ("weight",)
+
     def rollout(self, training_step: rl.TrainingStep) -> rl.Rollout:
         progress = (training_step.step - 1) / max(training_step.total_steps - 1, 1)
         return rl.Rollout(candidate_batches=self.settings.candidate_batches, candidate_place=progress)
 
     def advantages(self, responses: rl.Responses) -> Tensor:
+        return super().advantages(responses) * self.weight(responses)[:, None]
+
+    def weight(self, responses: rl.Responses) -> Tensor:
+        """[B] w."""
         entropy = response_mean(responses.old_entropy, responses.response_mask)
-        weight = torch.where(entropy.mean() > 0, entropy / entropy.mean(), 1.0)
-        return super().advantages(responses) * weight[:, None]
+        return torch.where(entropy.mean() > 0, entropy / entropy.mean(), 1.0)

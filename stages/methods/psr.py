@@ -16,6 +16,7 @@ from stages import rl
 
 class Psr(rl.Method):
     sources = rl.Sources(left_out=("the entropy bonus of 1e-4",))
+    without_control = "its choice is the sign of the advantage, which a control keeps"
 
     def advantages(self, responses: rl.Responses) -> Tensor:
         return responses.correct[:, None] * responses.response_mask.to(responses.rewards.dtype)

@@ -31,6 +31,7 @@ class Sdpo(rl.Method):
     )
     unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
+    without_control = "it leaves out what has no teacher, as no other response of the group is right"
 
     class Settings(rl.Settings):
         ratio_max: float = Field(2.0, gt=0, description="c; lasgroup/SDPO@0e6d510")

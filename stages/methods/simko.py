@@ -38,6 +38,7 @@ class Simko(rl.Method):
     settings: Settings
 
     uses_logits = True
+    selects = asked_in_loss = ("uncertain",)
     SAME_LOG_PROB = 1e-4  # nats
 
     def logit_terms(self, logits: Tensor) -> dict[str, Tensor]:

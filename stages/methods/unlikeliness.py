@@ -49,15 +49,21 @@ class Unlikeliness(rl.Method):
     def reference(self) -> rl.Reference:
         return "initial" if self.settings.kl_coefficient else "none"
 
-    def rewards(self, responses: rl.Responses) -> Tensor:
+    selects = ("steps",)
+
+    def steps(self, responses: rl.Responses) -> Tensor:
+        """[B] how many times β/G the reward loses."""
         likeliness = response_mean(responses.old_log_prob, responses.response_mask)
         same_group = responses.group[:, None] == responses.group[None]
         lower = (likeliness[None] < likeliness[:, None]) | (
             (likeliness[None] == likeliness[:, None]) & (responses.index[None] < responses.index[:, None])
         )
-        from_below, size = (same_group & lower).sum(1), group_size(responses.group)
-        steps = from_below if self.settings.variant == "code" else from_below + 1  # G − (G − 1 − from_below)
-        shaped = responses.rewards * (1 - self.settings.beta_rank * steps / size)
+        from_below = (same_group & lower).sum(1)
+        return from_below if self.settings.variant == "code" else from_below + 1  # G − (G − 1 − from_below)
+
+    def rewards(self, responses: rl.Responses) -> Tensor:
+        size = group_size(responses.group)
+        shaped = responses.rewards * (1 - self.settings.beta_rank * self.steps(responses) / size)
         return torch.where(group_uniform(responses.rewards, responses.group), responses.rewards, shaped)
 
     def regulariser(self, update: rl.Update) -> Tensor | float:

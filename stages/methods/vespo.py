@@ -32,9 +32,11 @@ class Vespo(rl.Method):
 
     unread = ("clip_ratio_low", "clip_ratio_high")
     has_dual_clip = False
+    weighs = asked_in_loss = ("factor",)
     LOG_RATIO_MIN, LOG_RATIO_MAX = math.log(1e-8), 20.0  # of a response; trl
 
-    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+    def factor(self, update: rl.Update) -> Tensor:
+        """[B, T] W^k·e^(λ·(1 − W)), without gradient."""
         settings, positive = self.settings, update.advantages >= 0
         log_ratio = torch.where(update.response_mask, update.log_ratio.detach(), 0.0).sum(-1, keepdim=True)
         log_ratio = log_ratio.clamp(self.LOG_RATIO_MIN, self.LOG_RATIO_MAX)
@@ -42,8 +44,10 @@ class Vespo(rl.Method):
             [settings.power_positive, settings.decay_positive, settings.power_negative, settings.decay_negative]
         )
         power, decay = torch.where(positive, power, negative_power), torch.where(positive, decay, negative_decay)
-        factor = (power * log_ratio + decay * (1 - log_ratio.exp())).exp()
-        return factor * update.advantages * update.log_prob
+        return (power * log_ratio + decay * (1 - log_ratio.exp())).exp()
+
+    def surrogate(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
+        return self.factor(update) * update.advantages * update.log_prob
 
     def clipped(self, update: rl.Update, clip_low: float | Tensor, clip_high: float | Tensor) -> Tensor:
         return torch.zeros_like(update.response_mask)

@@ -23,6 +23,12 @@ class WReinforce(rl.Method):
 
     settings: Settings
 
+    weighs = ("weight",)
+
     def advantages(self, responses: rl.Responses) -> Tensor:
-        value = torch.where(responses.correct, self.settings.positive_weight, -1.0).to(responses.rewards.dtype)
-        return value[:, None] * responses.response_mask
+        weight = self.weight(responses)
+        return torch.where(responses.correct, weight, -weight)[:, None] * responses.response_mask
+
+    def weight(self, responses: rl.Responses) -> Tensor:
+        """[B] λ or 1."""
+        return torch.where(responses.correct, self.settings.positive_weight, 1.0).to(responses.rewards.dtype)

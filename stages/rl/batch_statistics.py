@@ -13,7 +13,7 @@ from stages.rl.settings import BatchStatistics
 def batch_of(method: Method) -> BatchStatistics:
     """`Method.batch_statistics`, or the mini-batch under the current policy where only a control has to see it."""
     needed = method.batch_statistics
-    return "current_policy" if needed == "none" and method.settings.control == "constant_same_mean" else needed
+    return "current_policy" if needed == "none" and controls.asked_in_loss(method) else needed
 
 
 @torch.no_grad()
@@ -35,5 +35,5 @@ def with_batch_statistics(method: Method, batch: Update) -> Update:
     statistics = method.statistics(view)
     view = replace(view, statistics=statistics)
     mask = method.mask(view) & view.response_mask
-    statistics = statistics | controls.with_constant(method, replace(view, mask=mask))
+    statistics = statistics | controls.statistics(method, replace(view, mask=mask))
     return replace(batch, mask=mask, statistics=statistics)

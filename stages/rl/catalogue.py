@@ -24,6 +24,7 @@ class Entry:
     reduces_to_grpo_at: str
     asks_for: tuple[str, ...]
     controls: tuple[str, ...]
+    without_control: str  # why it has none
     status: str
     docstring: str
 
@@ -48,6 +49,7 @@ def describe(name: str, method: type[Method]) -> Entry:
         reduces_to_grpo_at=paragraph(name, docstring, "Reduces to GRPO at"),
         asks_for=asks_for(method),
         controls=controls_of(method),
+        without_control=method.without_control,
         status=method.sources.status,
         docstring=docstring,
     )
@@ -130,7 +132,8 @@ def table(entries: list[Entry], missing: dict[str, tuple[str, str]]) -> str:
     for item in entries:
         settings = ", ".join(f"{name} {value}" for name, value in item.settings.items() if name not in item.variants)
         variants = "; ".join(f"{name}: {', '.join(choices)}" for name, choices in item.variants.items())
-        asked, hooks, controls = (", ".join(names) for names in (item.asks_for, item.hooks, item.controls))
+        asked, hooks = (", ".join(names) for names in (item.asks_for, item.hooks))
+        controls = ", ".join(item.controls) or (item.without_control and f"none: {item.without_control}")
         last = [item.reduces_to_grpo_at, item.status]
         rows.append([item.name, item.paper, hooks, settings, variants, asked, controls, *last])
     rows += [[name, paper, *[""] * 6, f"not implemented: {reason}"] for name, (paper, reason) in missing.items()]
@@ -144,7 +147,7 @@ def in_full(item: Entry, method: type[Method]) -> str:
         "",
         f"hooks: {', '.join(item.hooks) or 'none'}",
         f"asks for: {', '.join(item.asks_for) or 'nothing more'}",
-        f"controls: {', '.join(item.controls) or 'none'}",
+        f"controls: {', '.join(item.controls) or ': '.join(filter(None, ['none', item.without_control]))}",
         f"status: {item.status}",
         "settings:",
     ]

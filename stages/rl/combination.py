@@ -35,6 +35,9 @@ JOINED = {
     "statistics",
     "batch_statistics",
     "selects",
+    "weighs",
+    "asked_in_loss",
+    "without_control",
     "unread",
     *ASKED,
 }
@@ -70,7 +73,10 @@ def combine(combined: type[Method], parts: list[type[Method]], root: type[Method
         "Settings": _settings(combined, parts),
         "sources": sources.merged([part.sources for part in parts]),
         **{name: any(getattr(part, name) for part in parts) for name in ASKED},
-        "selects": tuple(name for part in parts for name in part.selects),
+        **{
+            kind: tuple(name for part in parts for name in getattr(part, kind))
+            for kind in ("selects", "weighs", "asked_in_loss")
+        },
         "unread": tuple(dict.fromkeys(name for part in parts for name in part.unread)),
         "logit_terms": logit_terms,
         "statistics": statistics,

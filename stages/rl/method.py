@@ -73,7 +73,11 @@ class Method:
     has_dual_clip: ClassVar[bool] = True  # whether `surrogate` has a dual clip, if `dual_clip` is set
     uses_logits: ClassVar[bool] = False
     uses_engine_log_prob: ClassVar[bool] = False
-    selects: ClassVar[tuple[str, ...]] = ()  # its own functions of a batch that choose: [B, T] tokens or [B] responses
+    # Its own functions of a batch, for its controls (stages/rl/controls.py). The loss may ask for [B, T] and [B, 1].
+    selects: ClassVar[tuple[str, ...]] = ()  # those that choose: [B, T] tokens; [B] or [B, 1] responses
+    weighs: ClassVar[tuple[str, ...]] = ()  # those that weigh, beside `token_weight`: [B, T], [B] or [B, 1]
+    asked_in_loss: ClassVar[tuple[str, ...]] = ()  # of both, those that the loss asks of a micro-batch
+    without_control: ClassVar[str] = ""  # why it has none, if it selects or weighs
 
     def __init__(self, settings: AnySettings | None = None):
         self.settings = settings or self.Settings()
@@ -233,8 +237,7 @@ class Method:
         Whatever only some methods have is logged as `method_<name>`: a weight, a regulariser, widths, logit terms.
         """
         clip_low, clip_high = self.clip_range(update)
-        constant = update.statistics.get(controls.CONSTANT)
-        weight = self.token_weight(update) if constant is None else constant
+        weight = self.token_weight(update)
         regulariser = self.regulariser(update)
         loss = -weight * self.surrogate(update, clip_low, clip_high) + regulariser
         clipped = self.clipped(update, clip_low, clip_high)

@@ -11,12 +11,39 @@ from stages.methods.clip_b import ClipB
 from stages.methods.steer import Steer
 from stages.rl.batch import rows
 from stages.rl.batch_statistics import batch_of, with_batch_statistics
+from stages.rl.catalogue import describe
 from stages.rl.controls import controls_of
 from tests.batches import combination, mean_loss, prepared, random_update, smoke_settings
 
 SELECTING = [name for name in METHODS if "random_same_count" in controls_of(class_of(name))]
-WEIGHING = [name for name in METHODS if "constant_same_mean" in controls_of(class_of(name))]
+WEIGHING = [name for name in METHODS if class_of(name).changes("token_weight")]
+WEIGHING_ELSEWHERE = [name for name in METHODS if class_of(name).weighs]
+IN_LOSS = [name for name in METHODS if class_of(name).asked_in_loss]
+# They set a baseline or normalise, give every token a term, shape or bound the ratio, or choose prompts and temperatures;
+# this bench's own placebo is among them.
+NEITHER = {
+    *(
+        "dr_grpo",
+        "rloo",
+        "reinforce_pp",
+        "reinforce_pp_baseline",
+        "opo",
+        "gpg",
+        "qae",
+        "max_rl",
+        "passk_adv",
+        "asym_grpo",
+    ),
+    *("outcome_ucb", "outcome_batch", "antisd"),
+    *("grpo", "gspo", "sapo", "cispo", "gmpo", "ce_gppo", "abc_grpo"),
+    *("clip_higher", "clip_lower", "clip_tighter", "clip_free", "flexible", "dcpo", "bapo"),
+    *("entropy_bonus", "kl_penalty", "ada_ent_reg", "aent"),
+    *("dapo", "e3_temperature", "random_reward"),
+}
 VISIBLE = {  # settings at which a batch of a few hundred tokens shows a selection
+    "era": {"entropy_low": 1.55, "entropy_high": 1.65},
+    "entropic": {"likely": 0.3, "target": 9.0},
+    "dppo": {"bound_low": 0.05, "bound_high": 0.05},
     "clip_b": {"mu": 0.3},
     "clip_v": {"mu": 0.3, "share": 0.05},
     "clip_cov": {"share": 0.2, "covariance_low": 0.1, "covariance_high": 0.9},
@@ -43,14 +70,19 @@ def chosen(method, update):
 
 
 def test_who_has_controls():
-    """Every method with a mask of its own or a token weight has one, but for those that select by the sign of A, and for
-    SDPO, which keeps what its teacher was shown a solution for.
-    """
-    without = {"psr", "nsr", "adv_pos_only", "adv_neg_only", "sdpo"}
-    masking = {name for name in METHODS if "mask" in class_of(name).changed_hooks()}
-    assert masking - without <= set(SELECTING) and not without & set(SELECTING)
-    assert {"clip_cov", "kl_cov", "hicra", "stare", "grpo_dropout", "sent", "sent_released"} <= set(SELECTING)
-    assert {"steer", "opefo", "par", "rlrt", "cw_grpo", "stare", "repo_r"} <= set(WEIGHING)
+    """A method has a control, or says why it has none, or neither selects nor weighs."""
+    controlled = {name for name in METHODS if controls_of(class_of(name))}
+    explained = {name for name in METHODS if class_of(name).without_control}
+    assert not explained & controlled and not NEITHER & (controlled | explained)
+    assert set(METHODS) - controlled - explained == NEITHER
+    assert explained == {name for name in METHODS if describe(name, class_of(name)).without_control}
+    assert {"archer", "simko", "era", "entropic", "dppo", "unlikeliness"} <= set(SELECTING)
+    assert set(WEIGHING_ELSEWHERE) == {"prepo", "decomposing", "vespo", "w_reinforce", "entropy_adv"}
+    for name in METHODS:
+        method = class_of(name)
+        assert set(method.asked_in_loss) <= {*method.selects, *method.weighs}
+        if "mask" in method.changed_hooks():
+            assert "mask" in method.selects or "left_out" in method.selects or name in explained
 
 
 @pytest.mark.parametrize("name", SELECTING)
@@ -60,12 +92,13 @@ def test_as_many_of_the_same_sign_at_random(name):
     update = replace(update, advantages=(update.rewards - 0.5)[:, None] * update.response_mask)
     for own, other in zip(chosen(method, update), chosen(control, update), strict=True):
         assert own.shape == other.shape and not torch.equal(own, other)
-        signs = update.advantages.sign() if own.ndim == 2 else update.advantages[:, 0].sign()
-        places = update.response_mask if own.ndim == 2 else update.response_mask.any(-1)
+        per_token = own.shape == update.response_mask.shape
+        signs = update.advantages.sign() if per_token else update.advantages[:, 0].sign()
+        places = update.response_mask if per_token else update.response_mask.any(-1)
         for sign in (-1, 1):
             members = places & (signs == sign)
-            assert torch.equal(own[members].sort().values, other[members].sort().values)
-        if own.ndim == 1:  # within each group
+            assert torch.equal(own[members].flatten().sort().values, other[members].flatten().sort().values)
+        if not per_token:  # within each group
             for number in update.group.unique():
                 assert own[update.group == number].sum() == other[update.group == number].sum()
 
@@ -104,6 +137,38 @@ def test_a_constant_weight_of_the_same_mean(name):
     assert torch.allclose(loss, plain + method.regulariser(seen), atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "name, settings", [*((n, {}) for n in WEIGHING_ELSEWHERE), ("decomposing", {"variant": "position"})]
+)
+def test_a_constant_where_a_method_weighs_elsewhere(name, settings):
+    """All weights are alike, their mean over tokens stays, and the loss is another."""
+    method, control = (
+        build(name, smoke_settings(name) | settings | {"control": c}) for c in ("none", "constant_same_mean")
+    )
+    update = replace(batch(method), advantages=method.advantages(batch(method)))
+    for own in method.weighs:
+        given, constant = (getattr(each, own)(update) for each in (method, control))
+        of_tokens = (given[:, None] if given.ndim == 1 else given).expand_as(update.mask)[update.mask]
+        assert constant.unique().numel() == 1
+        assert constant.flatten()[0].item() == pytest.approx(of_tokens.mean().item(), rel=1e-6)
+    losses = [mean_loss(each, replace(update, advantages=each.advantages(update))) for each in (method, control)]
+    assert abs(losses[0] - losses[1]) > 1e-9
+
+
+@pytest.mark.parametrize("name", IN_LOSS)
+def test_what_the_loss_asks_is_settled_for_the_mini_batch(name):
+    """The loss of micro-batches under a control is the mini-batch's, however it is split."""
+    (kind,) = controls_of(class_of(name))
+    method, control = pair(name, kind)
+    assert batch_of(control) == (batch_of(method) if batch_of(method) != "none" else "current_policy")
+    update = prepared(control, batch(control))
+    whole = control.token_loss(update)[0]
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(1))
+    parts = torch.cat([control.token_loss(rows(update, part))[0] for part in order.split(5)])
+    assert torch.allclose(whole[order], parts, atol=1e-12)
+    assert not torch.allclose(whole, method.token_loss(prepared(method, batch(method)))[0], atol=1e-9)
+
+
 def test_the_constant_is_the_mini_batchs():
     """Micro-batches are given it; the method alone needs no look at the mini-batch."""
     method, control = pair("par", "constant_same_mean")
@@ -117,7 +182,7 @@ def test_the_constant_is_the_mini_batchs():
     "name, control, said",
     [
         ("grpo", "random_same_count", "this method has no random_same_count; its controls are: none"),
-        ("psr", "random_same_count", "its controls are: none"),
+        ("psr", "random_same_count", r"its controls are: none \(its choice is the sign of the advantage"),
         ("steer", "random_same_count", "its controls are: constant_same_mean"),
         ("clip_cov", "constant_same_mean", "its controls are: random_same_count"),
         ("clip_cov", "at_random", "input should be"),
