@@ -61,6 +61,7 @@ def random_update(
         reference_entropy=entropy_of(old_logits + 0.2 * normal(responses, length, vocabulary, generator=of_teacher)),
         temperature=1.0,
         vocabulary=vocabulary,
+        longest=length + 1,
         engine_log_prob=log_prob_of(
             old_logits + 0.3 * normal(responses, length, vocabulary, generator=of_engine), token_ids
         ),

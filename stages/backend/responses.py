@@ -19,7 +19,7 @@ def read_responses(
 ) -> tuple[Responses, torch.Tensor]:
     """The step's responses as the old policy sees them, and verl's jagged mask of their tokens.
 
-    `reference` says what of it the transfer queue holds too. `temperature` and `vocabulary` are left to the caller.
+    `reference` says what of it the transfer queue holds too. `temperature`, `vocabulary` and `longest` are left to the caller.
     """
     names = FIELDS if reference == "none" else [*FIELDS, "ref_log_prob"]
     names = [*names, "ref_entropy"] if reference in OF_THE_POLICY else names

@@ -251,8 +251,12 @@ class BenchTrainer(PPOTrainerSync):
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
         """The method's advantages in place of verl's estimator, from all of the step's responses at once."""
         responses, response_mask = read_responses(batch, self._training_step(), self.tokenizer, self.method.reference)
-        temperature = self.config.actor_rollout_ref.rollout.temperature
-        responses = replace(responses, temperature=temperature, vocabulary=self.model_config.vocab_size)
+        responses = replace(
+            responses,
+            temperature=self.config.actor_rollout_ref.rollout.temperature,
+            vocabulary=self.model_config.vocab_size,
+            longest=self.config.data.max_response_length,
+        )
         advantages = self.method.advantages(responses)
         fields = {
             "advantages": response_to_nested(advantages, response_mask),

@@ -64,6 +64,7 @@ def roll_out(
         training_step=replace(training_step, entropy=view.entropy[batch.mask].mean().item()),
         reference_log_prob=initial.view(initial.weights, batch).log_prob,
         engine_log_prob=view.log_prob,
+        longest=longest,
         prompt_id=tuple(prompt.identity for prompt in asked),
         answer=tuple(answer or None for _, answer in scored),
         decode=lambda token: str(tokenizer.decode([token])),

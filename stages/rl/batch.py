@@ -39,8 +39,8 @@ class Responses:
     `old_entropy` is the exact entropy of the old policy's next-token distribution. `reference_log_prob` is None unless
     the method asks for a reference (`Method.reference`); `engine_log_prob`, what the engine said of the tokens that it
     sampled, is None in the update unless it asks for that (`Method.uses_engine_log_prob`). What follows it is known on the
-    driver only; `reference_entropy` is the exact entropy of a reference that is the old policy, in nats, and `vocabulary`
-    the number of tokens that the model gives a probability.
+    driver only; `reference_entropy` is the exact entropy of a reference that is the old policy, in nats, `vocabulary` the
+    number of tokens that the model gives a probability, and `longest` how many tokens a response may have.
     """
 
     response_mask: Tensor  # [B, T] bool
@@ -57,6 +57,7 @@ class Responses:
     reference_entropy: Tensor = None  # type: ignore[assignment]  # [B, T]; only who asked for such a reference reads it
     temperature: float = None  # type: ignore[assignment]  # that they were sampled at
     vocabulary: int = None  # type: ignore[assignment]
+    longest: int = None  # type: ignore[assignment]
     prompt_id: tuple[str, ...] = ()  # [B]
     answer: tuple[str | None, ...] = ()  # [B], as extracted from the response
     decode: Callable[[int], str] = None  # type: ignore[assignment]  # token id -> its text; the driver's

@@ -235,3 +235,13 @@ def test_prorl_drops_tokens_on_which_engine_and_trainer_disagree():
     assert weight[0, :5].tolist() == pytest.approx([0.0, 0.51, 1.0, 4.99, 0.0])
     assert (weight[1:] == 1).all()
     assert method.rollout(TrainingStep(1, 2)).resample_uniform_groups and method.reference == "initial"
+
+
+def test_prorl_gives_a_response_that_was_cut_off_the_reward_0():
+    responses = responses_with([1, 1, 1, 0], lengths=[12, 11, 12, 12], longest=12)
+    method = build("prorl", {})
+    assert method.rewards(responses).tolist() == [0, 1, 0, 0]
+    same = responses_with([0, 1, 0, 0], lengths=[12, 11, 12, 12], longest=12)
+    assert torch.equal(method.advantages(responses), build("reinforce_pp_baseline", {}).advantages(same))
+    assert build("prorl", {"cut_off_factor": 0.5}).rewards(responses).tolist() == [0.5, 1, 0.5, 0]
+    assert build("prorl", {"cut_off_factor": 1.0}).rewards(responses).tolist() == [1, 1, 1, 0]

@@ -58,6 +58,7 @@ def random_batch(policy: Policy, seed: int = 0, prompts: int = 4, responses: int
         training_step=TrainingStep(1, 10, {}, seed=3, entropy=view.entropy[batch.mask].mean().item()),
         reference_log_prob=view.log_prob,
         engine_log_prob=view.log_prob,
+        longest=6,
         prompt_id=tuple(f"p{i // responses}" for i in range(len(asked))),
         answer=("7",) * len(asked),
         decode=str,
