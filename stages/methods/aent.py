@@ -30,7 +30,7 @@ class Aent(rl.Method):
         coefficient: float = Field(2e-4, ge=0, description="c_0, c in the first step; 2509.03493")
         coefficient_min: float = Field(4e-5, ge=0, description="2509.03493")
         coefficient_max: float = Field(0.1, ge=0, description="2509.03493")
-        learning_rate: float = Field(1e-3, ge=0, description="η, change of c per nat and step; AReaL recipe")
+        rate: float = Field(1e-3, ge=0, description="η, change of c per nat and step; AReaL recipe")
         pull: float = Field(0.0, ge=0, description="ρ, nats per unit of c − c_0; AReaL recipe has none")
 
     settings: Settings
@@ -52,5 +52,5 @@ class Aent(rl.Method):
         settings, coefficient = self.settings, responses.training_step.state["coefficient"]
         entropy = measured["method_clamped_entropy"]
         excess = min(0.0, entropy - settings.entropy_low) + max(0.0, entropy - settings.entropy_high)
-        coefficient -= settings.learning_rate * (excess + settings.pull * (coefficient - settings.coefficient))
+        coefficient -= settings.rate * (excess + settings.pull * (coefficient - settings.coefficient))
         return {"coefficient": min(max(coefficient, settings.coefficient_min), settings.coefficient_max)}

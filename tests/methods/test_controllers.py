@@ -230,7 +230,7 @@ def test_entropic_sums_the_errors_and_holds_the_control():
 
 
 def test_aent_holds_the_clamped_entropy_between_its_bounds():
-    settings = {"entropy_low": 0.2, "entropy_high": 0.4, "coefficient": 0.02, "learning_rate": 0.1, "pull": 0.5}
+    settings = {"entropy_low": 0.2, "entropy_high": 0.4, "coefficient": 0.02, "rate": 0.1, "pull": 0.5}
     method = build("aent", settings)
     states = trace(method, [{"method_clamped_entropy": h, "entropy": 9.0} for h in (0.1, 0.3, 0.6, 3.0, 0.0, -9.0)])
     first = 0.02 + 0.1 * 0.1

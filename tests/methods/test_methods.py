@@ -11,9 +11,10 @@ from omegaconf import OmegaConf
 from verl.trainer.ppo import core_algos
 
 from stages.common.files import InputError
-from stages.methods import METHODS, build
+from stages.methods import METHODS, build, class_of
 from stages.rl.aggregation import aggregate
 from stages.rl.batch import TrainingStep, rows
+from stages.rl.settings import Settings
 from stages.tools.sweep import variants_of_released_code
 from tests.batches import entropy_of, log_prob_of, mean_loss, method_of, prepared, random_update, update_for
 
@@ -287,3 +288,10 @@ def test_wrong_settings_are_named(name, changes, said):
 def test_a_run_under_a_name_of_its_own_is_blamed_by_it(name, changes, said):
     with pytest.raises(InputError, match=f"^method_settings.mine.{said}"):
         build(name, changes, place="method_settings.mine")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_setting_of_all_methods_keeps_its_meaning(name):
+    """A method's own `learning_rate` would be read as AdamW's: it may give GRPO's settings other values, and no other use."""
+    field = class_of(name).Settings.model_fields["learning_rate"]
+    assert field.default is None and field.description == Settings.model_fields["learning_rate"].description
