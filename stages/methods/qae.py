@@ -7,7 +7,8 @@ On hard prompts only rare right responses have an advantage, on easy ones only t
 Variants (`variant`), of the quantile:
   paper  the right-continuous one of the group's rewards, itself one of them (second-hand): with rewards of 0 and 1 it is
          1 where at least 1 − K of the responses are right, else 0.
-  code   junkangwu/QAE's line, torch.quantile, which interpolates linearly between two rewards.
+  code   junkangwu/QAE's line, torch.quantile, which interpolates linearly between two rewards. Its trainer and launchers
+         could not be read, so that no clip or aggregation of theirs comes with it.
 
 Defaults: K 0.4 with Clip-Higher (the README's; 0.6 where entropy still collapses).
 Deviations from the paper: the standard deviation is that of the samples (N − 1), as verl's. DAPO's dynamic sampling and

@@ -10,7 +10,7 @@ s is the current policy's, without gradient. Variants (`sides`): `positive` (the
 
 Variants (`variant`), of where the tokens are ranked:
   paper  over the optimiser's mini-batch.
-  code   hp-luo/STARE@bffb9e7: over one micro-batch. Its controller moves W and M before the update of the step whose
+  code   hp-luo/STARE@bffb9e7: over one micro-batch, whose token-mean weighs as much as its responses. Its controller moves W and M before the update of the step whose
          entropy moved them; here they are moved after it, as in §4.4.
 
 Defaults: P 0.1, W 1.1, M 0.9, H* 0.3, α 0.01, W_max 1.5, M_min 0.5, ε 0.2/0.28, dual clip 10, one update a step (released
@@ -22,7 +22,7 @@ Reduces to GRPO at: target 0, clip_ratio_high 0.2 and dual_clip null.
 """
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -65,6 +65,8 @@ class Stare(rl.Method):
             0.5, ge=0, le=1, description="M_min; 2606.19236", json_schema_extra=rl.read_where(adaptive=(True,))
         )
         variant: Literal["paper", "code"] = Field("paper", description="code ranks within the micro-batch")
+
+        variant_defaults: ClassVar = {"code": {"aggregation": "micro-batch-token-mean"}}
 
     settings: Settings
 

@@ -141,6 +141,17 @@ def unlikeliness(part):
     return masked_mean(clipped(part, 0.2, 0.2), part.response_mask) + 0.1 * masked_mean(kl, part.response_mask)
 
 
+def stare(part):
+    """Over the micro-batch, the tenth of the tokens with A > 0 that are least likely counts 1.1; the entropy is below 9."""
+    good = part.response_mask & (part.advantages > 0)
+    places = good.flatten().nonzero()[:, 0]
+    rarest = (-part.log_prob.detach().flatten()[places]).topk(int(len(places) * 0.1 + 0.999999)).indices
+    weight = torch.ones(part.response_mask.numel(), dtype=torch.float64)
+    weight[places[rarest]] = 1.1
+    loss = weight.view_as(part.log_prob) * clipped(part, 0.2, 0.28, 10.0)
+    return masked_mean(loss, part.response_mask)
+
+
 RELEASED = {  # name -> settings beside the variant, the released formula; their aggregation and clip are the variant's
     "forking_tokens": ({}, forking),
     "archer": ({"low_coefficient": 0.3}, archer),
@@ -150,15 +161,16 @@ RELEASED = {  # name -> settings beside the variant, the released formula; their
     "dcpo": ({}, dcpo),
     "ada_ent_reg": ({}, ada_ent_reg),
     "unlikeliness": ({}, unlikeliness),
+    "stare": ({"target": 9.0}, stare),
 }
-LOOK_AT_THE_MICRO_BATCH = ("forking_tokens", "archer", "sent_released", "steer")
+LOOK_AT_THE_MICRO_BATCH = ("forking_tokens", "archer", "sent_released", "steer", "stare")
 
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_code_is_the_released_code(name):
     settings, formula = RELEASED[name]
     method = build(name, settings | ({} if name == "sent_released" else {"variant": "code"}))
-    update = batch(state={"coefficient": 0.003, "active": 1})
+    update = batch(state={"coefficient": 0.003, "active": 1, "weight_positive": 1.1, "weight_negative": 0.9})
     found, _ = ours(MethodLoss(method, LENGTH), update)
     assert_same(found, released(formula, update), update)
     assert (method.batch_statistics == "micro_batch") == (name in LOOK_AT_THE_MICRO_BATCH)
