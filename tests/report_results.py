@@ -173,6 +173,7 @@ def write_steps(folder: Path, run: str, number: int, steps: int = 3) -> None:
                 "gradient_norm": 0.5,
                 "learning_rate": 0.001,
                 "engine_log_prob_difference": 1e-6,
+                "engine_log_prob_largest": 1e-5,
                 "engine_kl": 1e-10,
                 "engine_ratio_outside": 0.0,
                 "rollout_probability_difference": 0.0,

@@ -83,6 +83,9 @@ COLUMNS = {
     "learning_rate": Column("learning rate", "", "of the step's last update"),
     # the trainer's log-probs of the sampled tokens against those of the engine that sampled them, before the update
     "engine_log_prob_difference": Column("trainer against engine", NATS, "mean of |ln p_trainer − ln p_engine|"),
+    "engine_log_prob_largest": Column(
+        "trainer against engine, largest", NATS, "the largest |ln p_trainer − ln p_engine| of a token"
+    ),
     "engine_kl": Column("KL(engine ‖ trainer)", NATS, "mean over tokens of r − 1 − ln r, r = p_trainer/p_engine (k3)"),
     "engine_ratio_outside": Column(
         "ratio to engine outside [1/2, 2]", SHARE, "p_trainer/p_engine below 1/2 or above 2"

@@ -91,6 +91,7 @@ def engine_gap(log_prob: Tensor, engine_log_prob: Tensor, mask: Tensor) -> dict[
     difference = (log_prob.double() - engine_log_prob.double())[mask]
     return {
         "engine_log_prob_difference": difference.abs().mean(),
+        "engine_log_prob_largest": difference.abs().max(),
         "engine_kl": k3(engine_log_prob.double(), log_prob.double())[mask].mean(),
         "engine_ratio_outside": (difference.abs() > math.log(2)).double().mean(),
     }

@@ -40,10 +40,12 @@ def test_an_engine_that_computes_in_bfloat16_shows_in_the_gap():
         values.log_softmax(-1).gather(-1, chosen)[..., 0] for values in (logits, logits.bfloat16().double())
     )
     same, other = engine_gap(exact, exact, mask), engine_gap(exact, rounded, mask)
-    assert same == {"engine_log_prob_difference": 0, "engine_kl": 0, "engine_ratio_outside": 0}
+    names = {"engine_log_prob_difference", "engine_log_prob_largest", "engine_kl", "engine_ratio_outside"}
+    assert same == dict.fromkeys(names, 0)
     assert other["engine_log_prob_difference"] > 1e-3 and other["engine_kl"] > 0
     difference = (exact - rounded)[mask]
     assert other["engine_log_prob_difference"] == pytest.approx(difference.abs().mean().item())
+    assert other["engine_log_prob_largest"] == difference.abs().max() > other["engine_log_prob_difference"]
     assert other["engine_kl"] == pytest.approx((difference.exp() - 1 - difference).mean().item())
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from stages.artifacts.records import TrainingRecord
-from stages.artifacts.steps import line_of
+from stages.artifacts.steps import COLUMNS, line_of
 from stages.claims.quantities import Measured
 from stages.claims.schema import read_claims
 from stages.common.files import InputError, write_jsonl
@@ -34,6 +34,11 @@ def test_the_document_is_what_the_kept_results_give():
     assert {name: (FIGURES / f"{name}.svg").read_text(encoding="utf-8") for name in figures} == figures
 
 
+def came_later(kept: pd.DataFrame) -> dict[str, float]:
+    """A value for each column that the step log did not have when `kept` was."""
+    return dict.fromkeys((name for name in COLUMNS if name not in kept), 0.0)
+
+
 def test_the_kept_steps_are_whole_and_of_declared_runs():
     kept, origin = read(KEPT)
     params = load(Path("profiles/lab.yaml"))
@@ -43,7 +48,8 @@ def test_the_kept_steps_are_whole_and_of_declared_runs():
     assert of_origin.items() <= settings.items()
     for (_, _), steps in kept.steps.groupby(["method", "seed"]):
         assert steps["step"].tolist() == list(range(1, len(steps) + 1))
-        line_of(steps.iloc[0].drop(["run", "method", "seed"]).dropna().map(float).to_dict())
+        first = steps.iloc[0].drop(["run", "method", "seed"]).dropna().map(float).to_dict()
+        line_of(first | came_later(kept.steps))
     claimed = {
         run for path in CLAIMS.glob("*.yaml") for claim in read_claims(path).claims.values() for run in claim.runs
     }
@@ -86,6 +92,11 @@ def test_a_step_that_moved_is_told():
     lines[1] = lines[1] | {"reward": lines[1]["reward"] + 1e-9}
     assert len(differences(expected, lines, exactly=True)) == 1
     assert differences(expected, lines, exactly=False) == []
+    del lines[1]["reward"]
+    before = expected.drop(columns="engine_kl").assign(kl=float("nan"))  # columns that came later
+    assert differences(before, lines, exactly=True) == []
+    lines[1] = lines[1] | {"entropy": 0.0}
+    assert len(differences(before, lines, exactly=True)) == 1
 
 
 @pytest.fixture
@@ -103,9 +114,8 @@ def trained(tmp_path):
         for one in runs:
             lines = measured.steps[measured.steps["run"] == one].drop(columns=["run", "method", "seed"])
             (folder / "train" / one).mkdir(parents=True)
-            write_jsonl(
-                folder / "train" / one / "steps.jsonl", [line_of(row.dropna().to_dict()) for _, row in lines.iterrows()]
-            )
+            logged = [row.dropna().to_dict() | came_later(lines) for _, row in lines.iterrows()]
+            write_jsonl(folder / "train" / one / "steps.jsonl", [line_of(line) for line in logged])
             TrainingRecord(packages={"torch": "2"}, seed=1, prompts=2, prompts_too_long=0).write(folder / "train" / one)
         return folder.parent
 

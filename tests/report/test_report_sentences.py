@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stages.common.files import read_json, read_jsonl, write_json, write_jsonl
@@ -12,7 +13,7 @@ from stages.reporting.inputs.results import load
 from stages.reporting.render.markdown import render_markdown
 from stages.reporting.sections.blocks import Table
 from stages.reporting.sections.content import all_sections, summary
-from stages.reporting.tables.steps import ends, window
+from stages.reporting.tables.steps import ends, grows_from, window
 from tests.report_results import in_one_space, write_results
 
 
@@ -63,6 +64,39 @@ def test_the_answer_and_the_table_of_training_tell_of_the_same_steps(tmp_path):
     short = write_results(tmp_path, "short", steps=2)
     change_steps(short, "grpo-1", lambda row: row | {"reward": float(row["step"])})
     assert "entropy and reward: first step → last step; " in said(tmp_path, "short")
+
+
+def made_up(**series):
+    rows = [
+        {"method": method, "seed": seed, "step": step, "gap": value * (0.5 if seed == 1 else 1.5)}
+        for method, values in series.items()
+        for seed in (1, 2)
+        for step, value in enumerate(values, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_from_which_step_a_quantity_has_grown():
+    """Means over seeds; twice the mean of the first three steps is 2."""
+    start = [1.0, 1.0, 1.0]
+    steps = made_up(
+        none=[*start, 1.9, 1.0, 1.9, 1.9, 2.0, 1.9],
+        growing=[*start, 1.5, 3.0, 1.9, 2.1, 2.5, 9.0],  # step 5 does not stay
+        outlier=[*start, 1.0, 9.0, 1.0, 1.0, 1.0, 1.0],
+        at_the_end=[*start, 1.0, 1.0, 1.0, 1.0, 1.0, 9.0],
+    )
+    assert grows_from(steps, "gap", 2) == {"none": None, "growing": 7, "outlier": None, "at_the_end": None}
+    assert grows_from(steps[steps["step"] <= 5], "gap", 2)["growing"] is None
+
+
+def test_the_report_says_where_the_gap_to_the_engine_grows(tmp_path):
+    folder = write_results(tmp_path, steps=18)
+    assert "1e-06 → 1e-06. None grows to 2 times its first and stays." in said(tmp_path)
+    grown = {"engine_log_prob_difference": 5e-6}
+    change_steps(folder, "grpo-1", lambda row: row | (grown if row["step"] > 10 else {}))
+    text = said(tmp_path)
+    assert "grpo 1e-06 → 5e-06, more than 2 times the first from step 11 on; par 1e-06 → 1e-06." in text
+    assert "None grows" not in text
 
 
 def test_a_quantity_that_is_logged_late_says_when(tmp_path):

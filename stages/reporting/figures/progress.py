@@ -19,7 +19,12 @@ PROGRESS = {
     "clip_fractions": ("clip_fraction_high", "clip_fraction_low"),
     "entropy_by_token_class": ("entropy_style", "entropy_connector", "entropy_digit", "entropy_other"),
     "styles_per_group": ("styles_per_group",),
-    "trainer_against_engine": ("engine_log_prob_difference", "engine_kl", "engine_ratio_outside"),
+    "trainer_against_engine": (
+        "engine_log_prob_difference",
+        "engine_log_prob_largest",
+        "engine_kl",
+        "engine_ratio_outside",
+    ),
     "calibration": (RIGHT, WRONG, GAP),
 }
 SIGNED = {RIGHT, WRONG, GAP}  # all others never fall below zero

@@ -47,6 +47,22 @@ def ends_in_words(steps: int) -> tuple[str, str]:
     )
 
 
+def grows_from(steps: pd.DataFrame, column: str, factor: float) -> dict[str, int | None]:
+    """Method -> the first step from which the mean over seeds stays above `factor` times its level to the end; None where it
+    does not, or where that is fewer steps than a beginning, which one outlier could be.
+
+    The level is the mean over the first `window` steps.
+    """
+    found: dict[str, int | None] = {}
+    for method, rows in steps.groupby("method", sort=False):
+        mean = rows.groupby("step")[column].mean().dropna()
+        size = window(len(mean))
+        inside = (mean <= factor * mean.iloc[:size].mean()).to_numpy().nonzero()[0]
+        first = int(inside[-1]) + 1  # after the last that is not above; the level's own smallest is one
+        found[str(method)] = int(mean.index[first]) if len(mean) - first >= size else None
+    return found
+
+
 def own_columns(steps: pd.DataFrame) -> list[tuple[str, str]]:
     """(method, column) of every number that a method logs of itself."""
     columns = [name for name in steps if name.startswith(OWN)]
