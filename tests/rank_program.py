@@ -1,12 +1,17 @@
-"""One rank of real verl actors, one after another: gradients of given methods on one given mini-batch.
+"""Real verl actors on one rank and on several: gradients of given methods on one given mini-batch.
 
-    RANK=… WORLD_SIZE=… MASTER_ADDR=… MASTER_PORT=… python -m tests.rank_program mini_batch.pt NAME,NAME… LAUNCH.json …
+    python -m tests.rank_program mini_batch.pt NAME,NAME… 1:LAUNCH.json,LAUNCH.json 2:LAUNCH.json …
 
-Each LAUNCH.json configures an actor, whose gradients go to LAUNCH.pt. A NAME is METHOD or METHOD=VARIANT. Nothing is
-trained: in place of the optimiser's step the gradient is taken down.
+Each LAUNCH.json configures an actor on as many ranks as stand before it, whose gradients go to LAUNCH.pt. A NAME is METHOD
+or METHOD=VARIANT. Nothing is trained: in place of the optimiser's step the gradient is taken down. One process imports the
+libraries, and is forked for each rank.
 """
 
+import gc
+import os
+import socket
 import sys
+import traceback
 from pathlib import Path
 
 import torch
@@ -22,11 +27,44 @@ from stages.tools.sweep import settings_of
 
 NESTED = [
     "prompts", "responses", "input_ids", "position_ids", "response_mask", "loss_mask", "old_log_probs", "entropy",
-    "advantages", "ref_log_prob",
+    "advantages", "ref_log_prob", "rollout_log_probs",
 ]  # fmt: skip
 
 
-def main(mini_batch: str, names: str, *launches: str) -> None:
+def main(mini_batch: str, names: str, *worlds: str) -> None:
+    """Exit status 1 where a rank fails."""
+    gc.freeze()  # else each rank would look through, and so copy, all that the libraries hold
+    for world in worlds:
+        ranks, launches = world.split(":", 1)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+        place |= {"WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks}
+        started = [_forked(rank, place, mini_batch, names, launches.split(",")) for rank in range(int(ranks))]
+        ended = [os.waitpid(process, 0)[1] for process in started]
+        if any(ended):
+            sys.exit(1)
+
+
+def _forked(rank: int, place: dict[str, str], *given) -> int:
+    """The process of one rank."""
+    process = os.fork()
+    if process:
+        return process
+    status = 1
+    try:
+        os.environ.update(place, RANK=str(rank), LOCAL_RANK=str(rank))
+        one_rank(*given)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def one_rank(mini_batch: str, names: str, launches: list[str]) -> None:
     for launch in map(Path, launches):
         gradients = gradients_of(launch, mini_batch, names.split(","))
         if torch.distributed.get_rank() == 0:

@@ -1,7 +1,6 @@
 """The real actor on one and on two ranks, with large and small micro-batches, padded and not: the gradient is the same."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +19,12 @@ from tests.project import ROOT
 pytestmark = pytest.mark.slow
 RESPONSES, PROMPT, VOCABULARY = 32, 6, 401
 TOKENS = 64  # at most, in a micro-batch without padding: about five of the responses with their prompts
-# one method of each kind: plain, maximum, per-response mean, mask with quantile, random choice, reference, logits
-SEVERAL = ["grpo", "steer", "gspo", "forking_tokens", "clip_cov", "archer", "aent", "clip_v", "dr_grpo"]
+# one method of each kind: plain, maximum, per-response mean, mask with quantile, random choice, reference, logits; a ranking,
+# bounds from sums, a weight by length, responses that are left out, the likeliest tokens, the engine's log-probs
+SEVERAL = [
+    *("grpo", "steer", "gspo", "forking_tokens", "clip_cov", "archer", "aent", "clip_v", "dr_grpo"),
+    *("stare", "bapo", "luspo", "grpo_dropout", "simko", "dppo"),
+]
 OF_MICRO_BATCHES = ["forking_tokens=code", "kl_cov=verl"]  # what these learn depends on the micro-batch
 # ranks -> (micro-batch, tokens of one without padding) of the actors
 ACTORS: dict[int, list[tuple[int, int | None]]] = {
@@ -35,16 +38,16 @@ def gradients(shipped_model, tmp_path_factory):
     """(ranks, micro-batch, tokens of one without padding) -> method -> weight's name -> gradient."""
     folder = tmp_path_factory.mktemp("ranks")
     torch.save(mini_batch(), folder / "mini_batch.pt")
-    found = {}
-    for ranks, actors in ACTORS.items():
-        launches = [folder / f"{ranks}-{micro_batch}-{tokens}.json" for micro_batch, tokens in actors]
-        for launch, (micro_batch, tokens) in zip(launches, actors, strict=True):
-            plan = plan_of(ranks, micro_batch, tokens)
-            write_json(launch, session_settings([(plan, folder)], folder / "none.parquet", shipped_model))
-        run_ranks(ranks, environment(plan.backend), folder / "mini_batch.pt", launches)
-        for launch, (micro_batch, tokens) in zip(launches, actors, strict=True):
-            found[ranks, micro_batch, tokens] = torch.load(launch.with_suffix(".pt"))
-    return found
+    launches = {
+        (ranks, *actor): folder / f"{ranks}-{actor[0]}-{actor[1]}.json"
+        for ranks, actors in ACTORS.items()
+        for actor in actors
+    }
+    for actor, launch in launches.items():
+        plan = plan_of(*actor)
+        write_json(launch, session_settings([(plan, folder)], folder / "none.parquet", shipped_model))
+    run_ranks(environment(plan.backend), folder / "mini_batch.pt", launches)
+    return {actor: torch.load(launch.with_suffix(".pt")) for actor, launch in launches.items()}
 
 
 def plan_of(ranks: int, micro_batch: int, tokens: int | None) -> TrainPlan:
@@ -54,24 +57,20 @@ def plan_of(ranks: int, micro_batch: int, tokens: int | None) -> TrainPlan:
     return training_plan(params.model_copy(update={"train": train, "backend": backend}), "grpo", 1)
 
 
-def run_ranks(ranks: int, variables: dict[str, str], batch: Path, launches: list[Path]) -> None:
-    """The actors of `launches` one after another, in a process a rank."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.rank_program", batch, ",".join([*SEVERAL, *OF_MICRO_BATCHES]), *launches]
-    processes = []
-    for rank in range(ranks):
-        place = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": ranks}
-        place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        given = {**os.environ, **variables, **{name: str(value) for name, value in place.items()}}
-        processes.append(
-            subprocess.Popen(
-                command, env=given, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-        )  # fmt: skip
-    outputs = [process.communicate(timeout=1800)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * ranks, outputs[0][-3000:]
+def run_ranks(variables: dict[str, str], batch: Path, launches: dict[tuple, Path]) -> None:
+    """The actors of `launches`, (ranks, …) -> file, one after another, in a process a rank."""
+    of_ranks = {ranks: ",".join(str(path) for (own, *_), path in launches.items() if own == ranks) for ranks in ACTORS}
+    names = ",".join([*SEVERAL, *OF_MICRO_BATCHES])
+    command = [sys.executable, "-m", "tests.rank_program", batch, names]
+    ended = subprocess.run(
+        [*command, *(f"{ranks}:{paths}" for ranks, paths in of_ranks.items())],
+        env={**os.environ, **variables},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout[-3000:]
 
 
 def mini_batch() -> dict:
@@ -99,13 +98,14 @@ def mini_batch() -> dict:
         "entropy": [1 + normal(length).abs() for length in lengths],
         "advantages": [normal(1).expand(length).clone() for length in lengths],
         "ref_log_prob": [-8 + normal(length) for length in lengths],
+        "rollout_log_probs": [-8 + normal(length) for length in lengths],
         "per_response": {
             "bench_reward": rewards,
             "bench_correct": rewards > 0,
             "bench_group": torch.arange(RESPONSES) // 8,
             "bench_index": torch.arange(RESPONSES),
         },
-        "progress": {"step": 1, "total_steps": 10, "state": {}, "seed": 3},
+        "progress": {"step": 1, "total_steps": 10, "state": {}, "seed": 3, "entropy": 0.1},  # below STARE's target
     }
 
 
