@@ -189,7 +189,7 @@ GPUS: list[Row] = [
     ('a copy on more devices than there are', 'devices: 8', 'devices: 8\n  engine_devices: 16', ('backend', 'engine_devices')),
     ('all of the memory', 'engine_memory_share: 0.6', 'engine_memory_share: 1.0', ('backend.engine_memory_share', '1')),
     ('fewer tokens than a sequence', 'micro_batch_tokens: 8192', 'micro_batch_tokens: 4095', ('backend.micro_batch_tokens', '4096')),
-    ('updates of one method', 'method_settings: {}', 'method_settings: {steer: {updates_per_step: 7}}', ('method_settings.steer.updates_per_step', '7', '512')),
+    ('updates of one method', 'method_settings:\n', 'method_settings:\n  steer: {updates_per_step: 7}\n', ('method_settings.steer.updates_per_step', '7', '512')),
     ('updates of one method and devices', 'precisions drift apart\n  devices: 8', 'precisions drift apart\n  devices: 12', ('backend.devices', '256 responses', '12 devices')),
     ('a box that the prompt does not ask for', 'prompt: boxed\n', 'prompt: plain_dapo\n', ('data.prompt', 'plain_dapo')),
     ('a benchmark as a training set', 'training: [dapo_math_17k]', 'training: [dapo_math_17k, aime25]', ('data.training', 'aime25', 'dapo_math_17k')),

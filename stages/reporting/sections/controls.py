@@ -12,7 +12,7 @@ from stages.reporting.tables.gains import AVERAGE
 
 MEANING = {
     "random_same_count": "as many tokens or responses of the same sign of the advantage, chosen at random",
-    "constant_same_mean": "one weight for all tokens, the mean of the method's over the mini-batch",
+    "constant_same_mean": "one weight for all tokens, the mean of the method's",
 }
 
 

@@ -8,6 +8,8 @@ from stages.backend.environment import VERSIONS
 from stages.reporting.inputs.results import Results
 from stages.reporting.sections.blocks import Notice
 from stages.reporting.sections.numbers import number
+from stages.reporting.tables.controls import settings_of
+from stages.reporting.tables.gains import REFERENCE
 
 IN_EVALUATION = "stands in an evaluation set"  # the reason for which stages/datasets/assembly.py drops a row
 
@@ -18,6 +20,7 @@ def notices(results: Results, counts: pd.DataFrame) -> list[Notice]:
         *_partial(results),
         _outcomes(counts),
         *_untested(results),
+        *_without_one_update(results),
         *_overrides(results),
         *_dropped_groups(results),
         *_absent_graders(results),
@@ -71,6 +74,24 @@ def _untested(results: Results) -> Iterator[str]:
     if plan.released:
         names = ", ".join(f"`{name}`" for name in plan.released)
         yield f"Not trained here, so training variance unknown: {names}."
+
+
+def _without_one_update(results: Results) -> Iterator[str]:
+    """Where a gain over GRPO may be one of updates closer to the policy that sampled, and no run tells the two apart."""
+    several, strict = [], False
+    for name in results.methods:
+        own = settings_of(results, name)
+        updates = (own.get("updates_per_step") or results.plan.train.updates_per_step) * own.get("epochs", 1)
+        if results.plan.method_of[name] != REFERENCE:
+            several += [name] if updates > 1 else []
+        elif updates == 1:
+            strict = True
+    if several and not strict:
+        yield (
+            f"No run is strictly on-policy GRPO, one update a step (`grpo_one_update: {{method: {REFERENCE}, updates_per_step: 1}}`):"
+            " what methods with more updates gain is not set against what fewer updates alone gain. Such methods:"
+            f" {', '.join(f'`{name}`' for name in several)}."
+        )
 
 
 def _overrides(results: Results) -> Iterator[str]:

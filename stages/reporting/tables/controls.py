@@ -1,5 +1,7 @@
 """Methods set against their controls: the same run with its criterion taken away (stages/rl/controls.py). Pure."""
 
+from typing import Any
+
 import pandas as pd
 
 from stages.reporting.inputs.results import Results
@@ -40,7 +42,7 @@ def pairs(results: Results) -> dict[str, str | None]:
     return found
 
 
-def settings_of(results: Results, name: str) -> dict[str, object]:
+def settings_of(results: Results, name: str) -> dict[str, Any]:
     """The settings of a name under `methods`, which are the same for all of its seeds."""
     run = next(run.name for run in results.runs if run.method == name and run.seed is not None)
     return results.plan.method_settings[run]
