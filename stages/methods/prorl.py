@@ -7,9 +7,9 @@
     KL loss              + β·½(log π − log π_ref)², to the initial policy
     ICE-POP              a token counts w = π_old/μ, μ the engine that sampled, and 0 where w is not in [w_min, w_max]
 
-Defaults: β 1e-4, w in [0.5, 5], the clips, the factor 0 on what was cut off (two recipes agree: examples/scripts/train_prorlv2_math_hybrid_engine.sh of
-OpenRLHF@3c3be62 and docs/guides/prorlv2.md of NVIDIA-NeMo/RL@7ea279a). They train 512 prompts × 16 with eight updates a
-step, which is the profile's to set.
+Defaults: β 1e-4, w in [0.5, 5], the clips, the factor 0 on what was cut off (two recipes agree:
+examples/scripts/train_prorlv2_math_hybrid_engine.sh of OpenRLHF@3c3be62 and docs/guides/prorlv2.md of
+NVIDIA-NeMo/RL@7ea279a). They train 512 prompts × 16 with eight updates a step, which is the profile's to set.
 Deviations from the paper: a response counts as cut off if it has as many tokens as are allowed, also where the last one ends
 it; which groups are replaced is decided by the rewards before that. Its first version resets the reference; neither recipe of
 the second does.

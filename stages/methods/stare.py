@@ -10,8 +10,8 @@ s is the current policy's, without gradient. Variants (`sides`): `positive` (the
 
 Variants (`variant`), of where the tokens are ranked:
   paper  over the optimiser's mini-batch.
-  code   hp-luo/STARE@bffb9e7: over one micro-batch, whose token-mean weighs as much as its responses. Its controller moves W and M before the update of the step whose
-         entropy moved them; here they are moved after it, as in §4.4.
+  code   hp-luo/STARE@bffb9e7: over one micro-batch, whose token-mean weighs as much as its responses. Its controller
+         moves W and M before the update of the step whose entropy moved them; here they are moved after it, as in §4.4.
 
 Defaults: P 0.1, W 1.1, M 0.9, H* 0.3, α 0.01, W_max 1.5, M_min 0.5, ε 0.2/0.28, dual clip 10, one update a step (released
 launcher, which names them the paper's; 1.05 and 0.95 for 14B and above). ⌈P·n⌉ tokens of n, at least one. The ranking of
