@@ -49,8 +49,8 @@ def forking(*modules: str) -> Iterator[str]:
 def listen(place: str) -> None:
     """Forks for everybody who asks at the socket `place`; in a forked process, runs what was asked for."""
     gc.freeze()  # a collection would write to every object, and so copy what the processes share
-    with open(os.devnull, "r+b") as nothing:  # until here, what goes wrong is told to whoever asked first
-        for number in (0, 1, 2):
+    with open(os.devnull, "r+b") as nothing:  # what goes wrong is told on standard error, that of whoever asked first
+        for number in (0, 1):
             os.dup2(nothing.fileno(), number)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{place}.new")
@@ -70,9 +70,15 @@ class Request(NamedTuple):
     files: dict[int, int]
 
     @classmethod
-    def receive(cls, connection: socket.socket) -> "Request":
+    def receive(cls, connection: socket.socket) -> "Request | None":
+        """None where whoever asks has ended before all was said."""
         length, files, _, _ = socket.recv_fds(connection, NUMBER.size, MOST_FILES)
-        body = connection.recv(NUMBER.unpack(length)[0], socket.MSG_WAITALL)
+        size = NUMBER.unpack(length)[0] if len(length) == NUMBER.size else 0
+        body = connection.recv(size, socket.MSG_WAITALL) if size else b""
+        if not size or len(body) < size:
+            for file in files:
+                os.close(file)
+            return None
         arguments, environment, folder, numbers = json.loads(body)
         return cls(arguments, environment, folder, dict(zip(files, numbers, strict=True)))
 
@@ -121,33 +127,36 @@ def forked_for(listener: socket.socket) -> Request:
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     while True:
-        for key, _ in selector.select():
-            child: Child | None = key.data
-            if child is None:
-                connection, _ = listener.accept()
-                request = Request.receive(connection)
-                if (pid := os.fork()) == 0:
-                    for other in [*selector.get_map().values()]:
-                        os.close(other.fd) if isinstance(other.fileobj, int) else other.fileobj.close()
-                    connection.close()
-                    selector.close()
-                    return request
-                for file in request.files:
-                    os.close(file)
+        (key, _), *_ = selector.select()  # one at a time: what it leads to may end the others
+        child: Child | None = key.data
+        if child is None:
+            connection, _ = listener.accept()
+            if (request := Request.receive(connection)) is None:
+                connection.close()
+                continue
+            if (pid := os.fork()) == 0:
+                for other in [*selector.get_map().values()]:
+                    os.close(other.fd) if isinstance(other.fileobj, int) else other.fileobj.close()
+                connection.close()
+                selector.close()
+                return request
+            for file in request.files:
+                os.close(file)
+            with suppress(OSError):  # its end is an event of its own
                 connection.sendall(NUMBER.pack(pid))
-                child = Child(pid, connection)
-                selector.register(os.pidfd_open(pid), selectors.EVENT_READ, child)
-                selector.register(connection, selectors.EVENT_READ, child)
-            elif key.fileobj is child.connection:  # whoever asked has ended
+            child = Child(pid, connection)
+            selector.register(os.pidfd_open(pid), selectors.EVENT_READ, child)
+            selector.register(connection, selectors.EVENT_READ, child)
+        elif key.fileobj is child.connection:  # whoever asked has ended
+            selector.unregister(child.connection)
+            with suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
+        else:
+            selector.unregister(key.fd)
+            os.close(key.fd)
+            _, status = os.waitpid(child.pid, 0)
+            with suppress(OSError):
+                child.connection.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+            with suppress(KeyError):
                 selector.unregister(child.connection)
-                with suppress(ProcessLookupError):
-                    os.kill(child.pid, signal.SIGKILL)
-            else:
-                selector.unregister(key.fd)
-                os.close(key.fd)
-                _, status = os.waitpid(child.pid, 0)
-                with suppress(OSError):
-                    child.connection.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
-                with suppress(KeyError):
-                    selector.unregister(child.connection)
-                child.connection.close()
+            child.connection.close()

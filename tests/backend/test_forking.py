@@ -2,11 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
+from pathlib import Path
 
 import psutil
 import pytest
 
+from stages.backend.forked import NUMBER
 from stages.backend.forking import forking, without_options
 from tests.project import ROOT
 from tests.waiting import wait_for
@@ -18,6 +21,8 @@ IMPORTED = "colorsys"  # which nothing else imports
 def python():
     with pytest.MonkeyPatch.context() as patch, forking(IMPORTED) as program:
         patch.setenv("PYTHONPATH", str(ROOT))
+        # the process that forks keeps the standard error of the first, which a pipe would wait for
+        subprocess.run([program, "-c", ""], check=True, stderr=subprocess.DEVNULL)
         yield program
         forks = psutil.Process(int(ran(program, "-c", "import os; print(os.getppid())").stdout))
         forks.kill()  # in a session its watcher does
@@ -72,6 +77,24 @@ def test_what_ends_the_program_ends_the_fork(python, by):
         program.send_signal(by)
         assert program.wait() in (-by, 130)
     wait_for(lambda: not fork.is_running() or fork.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_it_goes_on_when_programs_and_forks_end_at_once(python):
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(300)"
+    for _ in range(20):
+        with subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE, text=True) as program:
+            fork = int(program.stdout.readline())
+            os.kill(fork, signal.SIGKILL)
+            program.kill()
+    assert ran(python, "-c", "print('here')").stdout == "here\n"
+
+
+def test_it_goes_on_when_somebody_asks_for_half(python):
+    for said in (b"", NUMBER.pack(100)[:2], NUMBER.pack(100) + b"[["):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(Path(python).with_name("socket")))
+            connection.sendall(said)
+    assert ran(python, "-c", "print('here')").stdout == "here\n"
 
 
 def test_multiprocessing_spawns_forks(python, tmp_path):
