@@ -5,6 +5,7 @@ The same numbers give the same bytes: data are rounded, names are explicit, the 
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -69,7 +70,13 @@ def svg(figure: Figure, shown: list[str], datasets: dict[str, pd.DataFrame]) -> 
         "params": [{"name": "shown", "value": shown}],
         "datasets": {figure.data: _records(datasets[figure.data])},
     }
-    return vl_convert.vegalite_to_svg(_printed(specification)) + "\n"
+    return _drawn(_printed(specification)) + "\n"
+
+
+@cache
+def _drawn(specification: str) -> str:
+    """SVG of a specification in JSON. Half of a report's time is drawing, and several reports in one process share figures."""
+    return vl_convert.vegalite_to_svg(specification)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -88,9 +95,9 @@ def _with_legend(part: Any, shown: list[str] | None) -> Any:
     return found
 
 
-def _printed(specification: Specification) -> Specification:
-    """The specification with colours in place of their variables."""
+def _printed(specification: Specification) -> str:
+    """The specification in JSON, with colours in place of their variables."""
     text = json.dumps(specification)
     for name, value in LIGHT.items():
         text = text.replace(variable(name), value)
-    return json.loads(text)
+    return text
