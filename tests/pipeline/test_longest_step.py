@@ -7,13 +7,13 @@ import pytest
 
 from stages.common.files import InputError, read_json, write_json
 from stages.methods import build
+from stages.profile.machine import sources_of
 from stages.profile.params import load
 from stages.tools.estimate import main as estimate
 from stages.tools.estimation.hours import work
 from stages.tools.estimation.throughput import Throughput
 from stages.tools.longest.prompts import write_prompts
 from stages.tools.longest_step import IGNORE_EOS, most_demanding, plan_of
-from stages.tools.preflight import sources_of
 from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, edit, run, set_params
 
 DAPO = ROOT / "profiles/qwen2.5-math-7b-dapo.yaml"
