@@ -5,7 +5,7 @@
 Prints what each method's last step gave, and with --write puts the table into docs/sweep.md. Without names: every method,
 and every variant that computes as released code does. A name given twice runs twice. Exit status 1 when a method fails,
 logs a value that is not finite, or leaves the weights as they are. Needs the profile's data and model (`make repro
-TARGETS=model@smoke`).
+TARGETS=prepare@smoke`).
 """
 
 import shutil
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
     data, model = results / "data" / "train" / f"{params.train.dataset}.parquet", results / "model"
     for path in (data, model):
         if not path.exists():
-            raise InputError(f"{path} is missing: make repro TARGETS=model@smoke makes it")
+            raise InputError(f"{path} is missing: make repro TARGETS=prepare@smoke makes it")
     assert_versions(params.backend.platform)
     work = Path("work/smoke/sweep").resolve()
     shutil.rmtree(work, ignore_errors=True)
