@@ -290,10 +290,10 @@ def test_parameters_that_change_while_the_plan_is_made_give_no_plan(tmp_path):
         from pathlib import Path
         import stages.resolve as resolve
         original = resolve.plans
-        def edited_meanwhile(params):
+        def edited_meanwhile(*given):
             path = Path("params.yaml")
             path.write_text(path.read_text().replace("steps: 18", "steps: 19"))
-            return original(params)
+            return original(*given)
         resolve.plans = edited_meanwhile
         resolve.run_stage(resolve.main)
     """

@@ -240,7 +240,7 @@ def _check_a_released_model(project: Path, before: dict, after: dict) -> None:
     for name in ("config.json", "model.safetensors"):
         released = project / "results/smoke/models/theirs-1.5b" / name
         assert released.read_bytes() == (project / "stand_in" / name).read_bytes()
-    (project / "results/smoke/data/eval").mkdir(parents=True)  # which prepare makes
+    (project / "results/smoke/data/eval").mkdir(parents=True, exist_ok=True)  # which prepare makes
     dry = run(project, "dvc", "repro", "--dry", "--single-item", stages[1])
     assert re.findall("> (.*)", dry.stdout) == ["locks/python cpu -m stages.sample smoke theirs-1.5b"], dry.stderr
 

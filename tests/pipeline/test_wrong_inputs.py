@@ -206,8 +206,8 @@ COMMANDS = [
 ]  # fmt: skip
 # What other programs start, and nobody types.
 INSIDE = {
-    "perf.official_harness", "stages.backend.cluster", "stages.backend.main", "stages.common.watcher",
-    "stages.graders.inside.supervisor", "stages.graders.inside.worker", "stages.sampling.requests",
+    "perf.official_harness", "stages.backend.cluster", "stages.backend.forked", "stages.backend.main",
+    "stages.common.watcher", "stages.graders.inside.supervisor", "stages.graders.inside.worker", "stages.sampling.requests",
 }  # fmt: skip
 
 
