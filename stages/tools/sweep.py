@@ -2,10 +2,10 @@
 
     python -m stages.tools.sweep [--write] [METHOD | METHOD=VARIANT ...]
 
-Prints what each method's last step gave, and with --write puts the table into docs/sweep.md. Without names: every method,
-and every variant that computes as released code does. A name given twice runs twice. Exit status 1 when a method fails,
-logs a value that is not finite, or leaves the weights as they are. Needs the profile's data and model (`make repro
-TARGETS=prepare@smoke`).
+Prints what each method's last step gave, and with --write puts its row into docs/sweep.md, beside those that are there.
+Without names: every method, and every variant that computes as released code does. A name given twice runs twice. Exit
+status 1 when a method fails, logs a value that is not finite, or leaves the weights as they are. Needs the profile's data
+and model (`make repro TARGETS=prepare@smoke`).
 """
 
 import shutil
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--write", action="store_true", help=f"the table into {DOCUMENT}")
     parser.add_argument("methods", nargs="*", metavar="METHOD", help="or METHOD=VARIANT; all unless given")
     options = parser.parse_args(arguments)
-    names = options.methods or [*METHODS, *variants_of_released_code()]
+    names = options.methods or everything()
     params = load(Path("profiles/smoke.yaml"))
     methods = {name: settings_of(name, params.method_settings) for name in names}
     results = Path("results/smoke")
@@ -64,10 +64,11 @@ def main(arguments: list[str]) -> None:
         except ProcessFailed as error:
             raise InputError(f"the sweep {error}")
     found = [(name, run, outcome(run, failed)) for name, run in zip(names, runs, strict=True)]
-    table = render(found)
-    print(table)
+    rows = [row_of(*each) for each in found]
+    print(render(rows))
     if options.write:
-        write_text(DOCUMENT, DOCUMENT_HEAD + table)
+        kept = written(DOCUMENT.read_text(encoding="utf-8")) | {row[0]: row for row in rows}
+        write_text(DOCUMENT, DOCUMENT_HEAD + render([kept[name] for name in everything() if name in kept]))
     if wrong := [run.plan.run for _, run, how in found if how != "ran"]:
         raise InputError(f"{', '.join(wrong)}: see the table above and the logs in {work}")
 
@@ -75,8 +76,8 @@ def main(arguments: list[str]) -> None:
 DOCUMENT_HEAD = f"""# Every method, {STEPS} real training steps
 
 Written by `make sweep`: verl trains the smoke model {STEPS} steps of 16 × 8 responses with each method, and with each
-variant that computes as released code does (`method=variant`), from the same weights, in one session. Columns are of the
-last step; `own` names what the method logs of itself. That a method runs here says nothing about how good it is.
+variant that computes as released code does (`method=variant`), from the same weights. Columns are of the last step;
+`own` names what the method logs of itself. That a method runs here says nothing about how good it is.
 
 """
 
@@ -93,6 +94,11 @@ def plan_of(params: Params, run: str, method: str, settings: dict[str, Any]) -> 
             "backend": plan.backend.model_copy(update={"share_session": True}),
         }
     )
+
+
+def everything() -> list[str]:
+    """Every method, then every variant that computes as released code does."""
+    return [*METHODS, *variants_of_released_code()]
 
 
 def variants_of_released_code() -> list[str]:
@@ -120,15 +126,24 @@ def outcome(run: Run, failed: dict[str, str]) -> str:
     return "ran" if read_json(run.work / "ended.json")["weights_changed"] else "weights unchanged"
 
 
-def render(found: list[tuple[str, Run, str]]) -> str:
-    """The table of (name, run, outcome), in Markdown."""
-    rows = []
-    for name, run, how in found:
-        last = last_step(run.steps) or {}
-        numbers = [f"{last[column]:.4f}" if column in last else "" for column in COLUMNS]
-        own = ", ".join(column.removeprefix(OWN) for column in sorted(last) if column.startswith(OWN))
-        rows.append([name, *numbers, own, how])
+def row_of(name: str, run: Run, how: str) -> list[str]:
+    """Of the document's table."""
+    last = last_step(run.steps) or {}
+    numbers = [f"{last[column]:.4f}" if column in last else "" for column in COLUMNS]
+    own = ", ".join(column.removeprefix(OWN) for column in sorted(last) if column.startswith(OWN))
+    return [name, *numbers, own, how]
+
+
+def render(rows: list[list[str]]) -> str:
+    """The table in Markdown."""
     return markdown_table(["method", *COLUMNS, "own", "outcome"], rows, "l" + "r" * len(COLUMNS) + "ll") + "\n"
+
+
+def written(document: str) -> dict[str, list[str]]:
+    """The rows of the document's table, by name."""
+    _, _, *rows = [line for line in document.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
+    return {row[0]: row for row in cells}
 
 
 if __name__ == "__main__":

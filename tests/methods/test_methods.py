@@ -15,8 +15,9 @@ from stages.methods import METHODS, build, class_of
 from stages.rl.aggregation import aggregate
 from stages.rl.batch import TrainingStep, rows
 from stages.rl.settings import Settings
-from stages.tools.sweep import variants_of_released_code
+from stages.tools.sweep import DOCUMENT, everything, variants_of_released_code, written
 from tests.batches import entropy_of, log_prob_of, mean_loss, method_of, prepared, random_update, update_for
+from tests.project import ROOT
 
 # -- against verl 0.9.1 -------------------------------------------------------------------------------------------
 
@@ -295,3 +296,9 @@ def test_a_setting_of_all_methods_keeps_its_meaning(name):
     """A method's own `learning_rate` would be read as AdamW's: it may give GRPO's settings other values, and no other use."""
     field = class_of(name).Settings.model_fields["learning_rate"]
     assert field.default is None and field.description == Settings.model_fields["learning_rate"].description
+
+
+def test_the_document_of_the_sweep_has_every_method():
+    """`python -m stages.tools.sweep <method> --write` puts a row there."""
+    rows = written((ROOT / DOCUMENT).read_text(encoding="utf-8"))
+    assert list(rows) == everything() and {row[-1] for row in rows.values()} == {"ran"}
