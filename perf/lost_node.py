@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder, two_raylets() as cluster:
         project = copy_project(Path(folder) / "project")
         small = {"methods": ["grpo"], "method_settings": {}, "train__steps": STEPS, "train__checkpoint_every": 1}
-        small |= {"train__optimiser__warm_up_steps": 0}
+        small |= {"train__optimiser__warm_up_steps": 0, "train__micro_batch": 16}
         on_both = {"nodes": 2, "ray_address": cluster.address, "share_session": False, "threads": 1}
         set_params(project, **small, **{f"backend__{name}": value for name, value in on_both.items()})
         started = time.monotonic()
