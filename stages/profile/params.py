@@ -15,7 +15,7 @@ from stages.profile.effective_protocol import check_evaluation, effective_protoc
 from stages.profile.evaluate_only import completed
 from stages.profile.model_folder import check_models
 from stages.profile.own_sets import with_own_benchmarks
-from stages.profile.sections.backend import Backend
+from stages.profile.sections.backend import LOCAL, Backend
 from stages.profile.sections.base import Section
 from stages.profile.sections.data import Data
 from stages.profile.sections.evaluation import Evaluation
@@ -78,6 +78,11 @@ class Params(Section):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 raise ValueError(f"{field}: {values} repeats an entry; every run is declared once")
+        if self.backend.nodes > 1 and self.backend.ray_address == LOCAL:  # here: no plan has the address
+            raise ValueError(
+                f"backend.nodes: {self.backend.nodes} nodes need a Ray cluster that stands (docs/cluster.md); give ray_address: "
+                "auto, or its host:port"
+            )
         if not self.data.training and self.methods:
             raise ValueError("data.training: missing, and methods names what is trained; name a set")
         if self.data.training and self.train.dataset not in [*self.data.training, *self.data.subsets]:

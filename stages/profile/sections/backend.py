@@ -88,10 +88,6 @@ class Backend(Section):
             raise ValueError("head_dtype: with dtype float32 the head is in float32 already; remove it")
         if self.devices % self.engine_devices:
             raise ValueError(f"devices ({self.devices}) must be a multiple of engine_devices ({self.engine_devices})")
-        if self.nodes > 1 and self.ray_address == LOCAL:
-            raise ValueError(
-                f"nodes: {self.nodes} nodes need a Ray cluster that stands (docs/cluster.md); give ray_address: auto, or its host:port"
-            )
         if len(set(self.loggers)) < len(self.loggers):
             raise ValueError(f"loggers: {self.loggers} repeats an entry")
         if self.engine_devices > 1 and self.share_session:
