@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stages.backend.environment import OF_ONE_MACHINE, PASSED_ON, environment, passed_on
 from stages.backend.session import meeting_place
+from stages.common.files import InputError
 from stages.common.supervise import MARK
+from stages.common.yaml_reader import read_yaml
 from stages.profile.params import load
 from stages.profile.plans.operation import Operation
+from stages.profile.plans.train import TrainPlan
+from stages.profile.resolution import training_plan
 from tests.project import ROOT
 
 BACKEND = load(ROOT / "profiles/smoke.yaml").backend
@@ -59,3 +64,19 @@ def test_no_cluster_at_an_address_is_one_line(auto):
             timeout=60,
         )
     assert done.returncode == 1 and "no Ray cluster answers" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_plan_of_a_run_on_two_nodes_reads_back(tmp_path):
+    """Though it has no address, which is operation and part of no fingerprint."""
+    content = read_yaml(ROOT / "profiles/smoke.yaml")
+    content["train"]["micro_batch"] = 16
+    content["backend"] |= {"nodes": 2, "ray_address": "auto"}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(content))
+    plan = training_plan(load(tmp_path / "two.yaml"), "grpo", 1)
+    (tmp_path / "plan.json").write_text(plan.text())
+    read = TrainPlan.read(tmp_path / "plan.json")
+    assert read.text() == plan.text() and (read.backend.nodes, read.backend.ray_address) == (2, "local")
+    del content["backend"]["ray_address"]
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match=r"backend.nodes: 2 nodes need a Ray cluster that stands"):
+        load(tmp_path / "two.yaml")
