@@ -8,10 +8,10 @@ libraries, and is forked for each rank.
 """
 
 import gc
+import multiprocessing
 import os
 import socket
 import sys
-import traceback
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from stages.common.files import read_json
 from stages.profile.params import load
 from stages.tools.sweep import settings_of
 
+FORK = multiprocessing.get_context("fork")
 NESTED = [
     "prompts", "responses", "input_ids", "position_ids", "response_mask", "loss_mask", "old_log_probs", "entropy",
     "advantages", "ref_log_prob", "rollout_log_probs",
@@ -40,33 +41,20 @@ def main(mini_batch: str, names: str, *worlds: str) -> None:
             free.bind(("127.0.0.1", 0))
             place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
         place |= {"WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks}
-        started = [_forked(rank, place, mini_batch, names, launches.split(",")) for rank in range(int(ranks))]
-        ended = [os.waitpid(process, 0)[1] for process in started]
-        if any(ended):
+        given = place, mini_batch, names.split(","), list(map(Path, launches.split(",")))
+        processes = [FORK.Process(target=one_rank, args=(rank, *given)) for rank in range(int(ranks))]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        if any(process.exitcode for process in processes):
             sys.exit(1)
 
 
-def _forked(rank: int, place: dict[str, str], *given) -> int:
-    """The process of one rank."""
-    process = os.fork()
-    if process:
-        return process
-    status = 1
-    try:
-        os.environ.update(place, RANK=str(rank), LOCAL_RANK=str(rank))
-        one_rank(*given)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def one_rank(mini_batch: str, names: str, launches: list[str]) -> None:
-    for launch in map(Path, launches):
-        gradients = gradients_of(launch, mini_batch, names.split(","))
+def one_rank(rank: int, place: dict[str, str], mini_batch: str, names: list[str], launches: list[Path]) -> None:
+    os.environ.update(place, RANK=str(rank), LOCAL_RANK=str(rank))
+    for launch in launches:
+        gradients = gradients_of(launch, mini_batch, names)
         if torch.distributed.get_rank() == 0:
             torch.save(gradients, launch.with_suffix(".pt"))
         torch.distributed.barrier()

@@ -35,9 +35,8 @@ def main(launch: Path) -> None:
         start_ray(config, of_workers)
         if joins:
             check_nodes(config.trainer.nnodes, config.trainer.n_gpus_per_node, launch.parent)
-        queue = beside.submit(
-            transfer_queue.init, config.transfer_queue
-        )  # in processes that import while this one does
+        # the queue's processes import what they need while this one does
+        queue = beside.submit(transfer_queue.init, config.transfer_queue)
         runner = task_runner(config)
         queue.result()
         runner.run(config)
