@@ -81,6 +81,7 @@ def environment(backend: Backend, joins: bool = False) -> dict[str, str]:
         "RAY_DEDUP_LOGS": "0",
         SESSION: uuid.uuid4().hex[:12],
         "RAY_worker_register_timeout_seconds": "300",  # of which 60 can go by on a busy machine (forking.py)
+        "RAY_agent_register_timeout_ms": "300000",  # likewise 30 s until Ray gives up its own processes
         "RAY_enable_worker_prestart": "0",  # every actor gets a process of its own: idle ones only delay the start
         "RAY_prestart_worker_first_driver": "0",
         "HYDRA_FULL_ERROR": "1",

@@ -53,7 +53,9 @@ def start_once(place: str, modules: str, files: list[int]) -> None:
             return
         code = f"import {modules}; from stages.backend.forking import listen; listen({place!r})"
         closed = [(os.POSIX_SPAWN_CLOSE, number) for number in files if number > 2]
-        started = os.posix_spawn(sys.executable, [sys.executable, "-c", code], os.environ, file_actions=closed)
+        # in a process group of its own: what ends the first program's group is not to end all forks
+        command = [sys.executable, "-c", code]
+        started = os.posix_spawn(sys.executable, command, os.environ, file_actions=closed, setpgroup=0)
         while not os.path.exists(place):
             if os.waitpid(started, os.WNOHANG)[0]:
                 sys.exit("error: the process that forks has ended before it listened")

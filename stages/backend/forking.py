@@ -7,7 +7,8 @@
 process that has the modules, whose fork runs them as Python would. The first such program starts that process, in the
 environment that Ray gives its workers: Ray's libraries read it once, when they are imported.
 
-A fork has one thread. So no module may start one that holds a lock when it is imported: nobody would release it.
+A fork has one thread. So no module may start one that holds a lock when it is imported: nobody would release it. And it has a
+process group of its own: with a worker Ray ends the worker's whole group.
 """
 
 import fcntl
@@ -31,8 +32,7 @@ from typing import NamedTuple
 from stages.backend.forked import NUMBER
 
 PROGRAM = Path(__file__).with_name("forked.py")
-ABOVE_ALL = 1000  # no process here has so many open files
-MOST_FILES = 64  # that a process is handed
+MOST_FILES = 253  # that Linux hands from one process to another at once (SCM_MAX_FD, linux/net/scm.h)
 
 
 @contextmanager
@@ -84,7 +84,9 @@ class Request(NamedTuple):
 
     def run(self) -> None:
         """Runs it in this process, as Python would."""
-        above = {fcntl.fcntl(here, fcntl.F_DUPFD_CLOEXEC, ABOVE_ALL): there for here, there in self.files.items()}
+        os.setpgid(0, 0)
+        free = 1 + max(self.files.values(), default=0)
+        above = {fcntl.fcntl(here, fcntl.F_DUPFD_CLOEXEC, free): there for here, there in self.files.items()}
         for here in self.files:
             os.close(here)
         for here, there in above.items():

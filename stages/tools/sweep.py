@@ -70,7 +70,8 @@ def main(arguments: list[str]) -> None:
         kept = written(DOCUMENT.read_text(encoding="utf-8")) | {row[0]: row for row in rows}
         write_text(DOCUMENT, DOCUMENT_HEAD + render([kept[name] for name in everything() if name in kept]))
     if wrong := [run.plan.run for _, run, how in found if how != "ran"]:
-        raise InputError(f"{', '.join(wrong)}: see the table above and the logs in {work}")
+        reasons = "".join(f"\n{run} {reason}" for run, reason in failed.items())
+        raise InputError(f"{', '.join(wrong)}: see the table above and the logs in {work}{reasons}")
 
 
 DOCUMENT_HEAD = f"""# Every method, {STEPS} real training steps

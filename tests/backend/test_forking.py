@@ -12,7 +12,6 @@ import pytest
 from stages.backend.forked import NUMBER
 from stages.backend.forking import forking, without_options
 from tests.project import ROOT
-from tests.waiting import wait_for
 
 IMPORTED = "colorsys"  # which nothing else imports
 
@@ -76,7 +75,7 @@ def test_what_ends_the_program_ends_the_fork(python, by):
         fork = psutil.Process(int(program.stdout.readline()))
         program.send_signal(by)
         assert program.wait() == -by
-    wait_for(lambda: not fork.is_running() or fork.status() == psutil.STATUS_ZOMBIE)
+    fork.wait(timeout=30)
 
 
 def test_it_goes_on_when_programs_and_forks_end_at_once(python):
@@ -87,6 +86,32 @@ def test_it_goes_on_when_programs_and_forks_end_at_once(python):
             os.kill(fork, signal.SIGKILL)
             program.kill()
     assert ran(python, "-c", "print('here')").stdout == "here\n"
+
+
+def test_the_end_of_a_process_group_is_that_of_one_fork(python):
+    """As Ray ends a worker: with its group."""
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(300)"
+    with (
+        subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE, text=True) as ended,
+        subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE, text=True) as other,
+    ):
+        of_other = psutil.Process(int(other.stdout.readline()))
+        os.killpg(os.getpgid(int(ended.stdout.readline())), signal.SIGKILL)
+        assert ended.wait() == -signal.SIGKILL
+        assert ran(python, "-c", "print('here')").stdout == "here\n" and of_other.is_running()
+        other.kill()
+
+
+def test_it_is_handed_more_files_than_there_is_room_for_below(python):
+    """Numbers are taken over also where those that stand for them on the way are others' goals."""
+    pipes = [os.pipe() for _ in range(40)]
+    numbers = [write for _, write in pipes]
+    code = "import os, sys; [os.write(int(number), number.encode()) for number in sys.argv[1:]]"
+    subprocess.run([python, "-c", code, *map(str, numbers)], pass_fds=numbers, check=True)
+    for read, write in pipes:
+        assert os.read(read, 10) == str(write).encode()
+        os.close(read)
+        os.close(write)
 
 
 def test_it_goes_on_when_somebody_asks_for_half(python):
