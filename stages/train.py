@@ -31,9 +31,11 @@ from stages.common.command import expect, run_stage
 from stages.common.files import InputError, dump_json, held, output_folder, read_json, sha256
 from stages.common.repro import due
 from stages.common.supervise import ProcessFailed
+from stages.datasets.verl import contents
 from stages.profile.plans.operation import Operation
 from stages.profile.plans.train import TrainPlan
-from stages.sampling.lengths import check_context
+from stages.profile.sections.train import Train
+from stages.sampling.lengths import check_context, counter
 
 
 def main(arguments: list[str]) -> None:
@@ -51,6 +53,12 @@ def main(arguments: list[str]) -> None:
     longest = plan.train.max_prompt_tokens + plan.train.max_response_tokens
     check_context(model, longest, "responses of training", "train.max_response_tokens")
     inputs = [dump_json(packages), sha256(data), sha256(model)]
+    validation = None
+    if plan.train.validation:
+        held_out = results / "data/train" / f"{plan.train.validation.dataset}.parquet"
+        validation = _existing(held_out, f"dvc repro prepare@{profile}")
+        check_validation(plan.train, validation, data, model)
+        inputs.append(sha256(validation))
 
     run = _run(profile, plan, inputs)
     with ExitStack() as locks:
@@ -66,7 +74,7 @@ def main(arguments: list[str]) -> None:
                     further = _run(profile, other, inputs)
                     if not further.is_done() and locks.enter_context(held(further.work / "lock")):
                         runs.append(further)
-            _train(runs, data, model, operation)
+            _train(runs, data, model, operation, validation)
         _export(
             results / "train" / name,
             run,
@@ -89,7 +97,7 @@ def _run(profile: str, plan: TrainPlan, inputs: list[str]) -> Run:
     return Run(plan, work)
 
 
-def _train(runs: list[Run], data: Path, model: Path, operation: Operation) -> None:
+def _train(runs: list[Run], data: Path, model: Path, operation: Operation, validation: Path | None) -> None:
     """Trains the runs; InputError when the first one failed. Others that failed are named: their own stages fail."""
     first, *further = (run.plan.run for run in runs)
     title = f"train {first}" + (f" and {len(further)} more" if further else "")
@@ -104,7 +112,7 @@ def _train(runs: list[Run], data: Path, model: Path, operation: Operation) -> No
             return done
 
         try:
-            failed = train(runs, data, model, progress, operation)
+            failed = train(runs, data, model, progress, operation, validation)
         except ProcessFailed as error:
             raise InputError(f"training {first} {error}")
     for name in further:
@@ -147,6 +155,27 @@ def _export(output: Path, run: Run, model: Path, record: TrainingRecord) -> None
 
 def _is_weights(file: Path) -> bool:
     return ".safetensors" in file.suffixes  # the index of several files too
+
+
+def check_validation(train: Train, validation: Path, data: Path, model: Path) -> None:
+    """InputError where the problems of `train.validation` are too few, too long, or trained on."""
+    assert train.validation
+    name, wanted = train.validation.dataset, train.validation.prompts
+    problems, trained = contents(validation)[:wanted], set(contents(data))
+    if len(problems) < wanted:
+        raise InputError(
+            f"train.validation.prompts: {name} has {len(problems)}, fewer than {wanted}; give at most that"
+        )
+    if common := sum(problem in trained for problem in problems):
+        raise InputError(
+            f"train.validation.dataset: {common} of {wanted} prompts of {name} are trained on as well; leave them out of one"
+        )
+    count = counter(model)
+    if long := sum(count(problem) > train.max_prompt_tokens for problem in problems):
+        raise InputError(
+            f"train.validation.dataset: {long} of {wanted} prompts of {name} have more than train.max_prompt_tokens "
+            f"({train.max_prompt_tokens}); leave them out, or give more"
+        )
 
 
 def _existing(path: Path, command: str) -> Path:

@@ -66,6 +66,12 @@ COLUMNS = {
     "dropped_groups": Column(
         "dropped groups", "prompts", "sampled and not trained on, with dynamic sampling", always=False
     ),
+    "validation_right": Column(
+        "right in validation",
+        "share of responses",
+        "to the prompts of train.validation, by the policy that sampled the step's responses",
+        always=False,
+    ),
     # in the update, means over the step's mini-batches
     "clip_fraction_high": Column("clipped above, A > 0", SHARE, "no gradient because the ratio is above 1 + ε_high"),
     "clip_fraction_low": Column("clipped below, A < 0", SHARE, "no gradient because the ratio is below 1 − ε_low"),

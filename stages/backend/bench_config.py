@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from stages.profile.sections.backend import EngineCorrection
-from stages.profile.sections.train import Reward
+from stages.profile.sections.train import Reward, Validation
 from stages.rl.method import Reference
 
 SECTION = "bench"
@@ -46,6 +46,8 @@ class BenchConfig(Checked):
     threads: PositiveInt = Field(description="that an actor worker computes with")
     float32_head: bool = Field(description="whether a bf16 model's logits are computed in float32")
     engine_correction: EngineCorrection
+    validation: Validation | None
+    validation_file: str | None = Field(description="the parquet file of `validation.dataset`")
 
     def section(self) -> dict[str, Any]:
         """The settings of `actor_rollout_ref` that carry it."""

@@ -53,12 +53,16 @@ def _replaced(config: DictConfig, settings: dict[str, Any], above: str = "") -> 
 
 
 def session_settings(
-    runs: list[tuple[TrainPlan, Path]], data: Path, model: Path, operation: Operation = OPERATION
+    runs: list[tuple[TrainPlan, Path]],
+    data: Path,
+    model: Path,
+    operation: Operation = OPERATION,
+    validation: Path | None = None,
 ) -> dict[str, Any]:
     """verl's settings for a session that trains `runs`, nested as they are; pure, and of JSON values only.
 
     A run is its plan and the folder for its checkpoints and logs; all share the sections `train` and `backend`. `data` is
-    the training set's parquet file, `model` an HF folder.
+    the training set's parquet file, `validation` that of `train.validation` where there is one, `model` an HF folder.
     """
     plan, _ = runs[0]
     train, backend, optimiser = plan.train, plan.backend, plan.train.optimiser
@@ -76,6 +80,8 @@ def session_settings(
         threads=backend.threads,
         float32_head=backend.head_dtype == "float32",
         engine_correction=backend.engine_correction,
+        validation=train.validation,
+        validation_file=str(validation) if validation else None,
     )
     common = {
         "actor_rollout_ref": {

@@ -76,12 +76,17 @@ class Run(NamedTuple):
 
 
 def train(
-    runs: list[Run], data: Path, model: Path, progress: Callable[[], object], operation: Operation = OPERATION
+    runs: list[Run],
+    data: Path,
+    model: Path,
+    progress: Callable[[], object],
+    operation: Operation = OPERATION,
+    validation: Path | None = None,
 ) -> dict[str, str]:
     """Trains what is not done of `runs`; run -> reason for those that failed.
 
     A session that ends before its time has failed in the run that it was at. Another one trains those after it.
-    `progress()` is called twice a second. ProcessFailed when a session ends before any run has begun.
+    `data` and `validation` are the files of `train.dataset` and `train.validation`. `progress()` is called twice a second. ProcessFailed when a session ends before any run has begun.
     """
     failed: dict[str, str] = {}
     while left := [run for run in runs if run.plan.run not in failed and not run.is_done()]:
@@ -90,7 +95,10 @@ def train(
             (run.work / "failed.json").unlink(missing_ok=True)
         log = RunLogs(left)
         write_json(
-            left[0].work / "launch.json", session_settings(list(left), data.resolve(), model.resolve(), operation)
+            left[0].work / "launch.json",
+            session_settings(
+                list(left), data.resolve(), model.resolve(), operation, validation.resolve() if validation else None
+            ),
         )
         command = [sys.executable, "-m", "stages.backend.main", str(left[0].work / "launch.json")]
         marks = [run.work / "session_log.txt" for run in left]

@@ -28,6 +28,7 @@ from verl.trainer.ppo.utils import Role, create_rl_dataset, create_rl_sampler
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
+from verl.utils.debug import marked_timer
 from verl.workers.utils.padding import response_from_nested, response_to_nested
 
 from stages.artifacts.model import check_model
@@ -42,6 +43,7 @@ from stages.backend.perplexity import perplexities
 from stages.backend.replay_buffer import WaveReplayBuffer
 from stages.backend.responses import read_responses
 from stages.backend.teacher import told_more
+from stages.backend.validation import read_problems, share_right
 from stages.backend.worker import MethodWorker
 from stages.common.files import dump_line, output_folder, write_json
 from stages.methods import build
@@ -73,6 +75,8 @@ class BenchTrainer(PPOTrainerSync):
         self.temperature = float(config.actor_rollout_ref.rollout.temperature)  # of the profile
         model = AutoConfig.from_pretrained(config.actor_rollout_ref.model.path, trust_remote_code=False)
         self.model_config = model.get_text_config()
+        validation, file = self.bench.validation, self.bench.validation_file
+        self.held_out = read_problems(Path(file), validation.prompts) if validation and file else []
 
     # -- the runs of a session -------------------------------------------------------------------------------------
 
@@ -330,13 +334,15 @@ class BenchTrainer(PPOTrainerSync):
     # -- the log ---------------------------------------------------------------------------------------------------
 
     def step(self, metrics: dict[str, Any], timing_raw: dict[str, float]) -> KVBatchMeta:
-        """verl's step, then its line in the log: before the checkpoint, so that a checkpointed step is always logged.
+        """The validation that is due, verl's step, then its line in the log: before the checkpoint, so that a checkpointed step is always logged.
 
         ValueError where a value is not finite, or is none that a line may have.
         """
+        validated = self._validated(timing_raw)
         batch = super().step(metrics, timing_raw)
         values = {
             "step": self.global_steps,
+            **validated,
             **self._measured,
             **self._logged,
             "gradient_norm": float(metrics["actor/grad_norm"]),
@@ -350,6 +356,23 @@ class BenchTrainer(PPOTrainerSync):
         self._append("steps.jsonl", line)
         metrics.update({f"bench/{name}": value for name, value in line.items()})  # for the loggers
         return batch
+
+    def _validated(self, timing_raw: dict[str, float]) -> dict[str, float]:
+        """Of the policy that samples this step, while the engine has nothing else to do; empty between two validations."""
+        validation = self.bench.validation
+        if validation is None or (self.global_steps - 1) % validation.every:
+            return {}
+        with marked_timer("validation", timing_raw):
+            share = share_right(
+                self.get_llm_client(),
+                self.tokenizer,
+                self.held_out,
+                validation,
+                self.bench.reward,
+                self.run.seed,
+                self.bench.max_response_tokens,
+            )
+        return {"validation_right": share}
 
     def _compute_metrics(
         self, batch: KVBatchMeta, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int

@@ -48,6 +48,11 @@ def verl_row(index: int, line: dict[str, Any], template: str) -> dict[str, Any]:
     }
 
 
+def contents(path: Path) -> list[str]:
+    """The user's message of each row of the file."""
+    return [row["prompt"][0]["content"] for row in pyarrow.parquet.read_table(path, columns=["prompt"]).to_pylist()]
+
+
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pyarrow.Table.from_pylist(rows, schema=SCHEMA)

@@ -89,6 +89,13 @@ class Params(Section):
             known = f"data.training {self.data.training}"
             known += f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
             raise ValueError(f"train.dataset: {self.train.dataset!r} is not in {known}")
+        if (validation := self.train.validation) and self.methods:
+            others = [name for name in self.data.training if name != self.train.dataset]
+            if validation.dataset not in others:
+                raise ValueError(
+                    f"train.validation.dataset: {validation.dataset!r} is not among data.training beside the one that is trained "
+                    f"on, {others}; declare it there"
+                )
         for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
             if template is not None and template not in PROMPTS:
                 raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")

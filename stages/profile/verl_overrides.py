@@ -6,8 +6,8 @@ from typing import Any
 from stages.common.files import InputError
 
 VALIDATION = (
-    "no training validates here; rules under `checkpoints`, such as best on a benchmark, have checkpoints of a run sampled and "
-    "graded by the evaluation's protocol"
+    "set train.validation; rules under `checkpoints`, such as best on a benchmark, have checkpoints of a run sampled and graded by "
+    "the evaluation's protocol"
 )
 LOSS = "the method computes the loss; set it under method_settings, or add a method"
 ADVANTAGES = "the method computes advantages and weights; set it under method_settings, or backend.engine_correction"

@@ -104,7 +104,13 @@ def plan_of(params: Params, name: str) -> TrainPlan:
     plan = training_plan(params, name, params.seeds[0])
     own = build(plan.method, plan.method_settings).settings.updates_per_step
     prompts = params.train.prompts_per_step // (own or params.train.updates_per_step)
-    size = {"prompts_per_step": prompts, "updates_per_step": 1, "steps": STEPS, "checkpoint_every": STEPS}
+    size = {
+        "prompts_per_step": prompts,
+        "updates_per_step": 1,
+        "steps": STEPS,
+        "checkpoint_every": STEPS,
+        "validation": None,
+    }
     optimiser = params.train.optimiser.model_copy(update={"warm_up_steps": 0})
     return plan.model_copy(
         update={

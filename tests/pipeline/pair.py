@@ -5,6 +5,7 @@ and carries a coefficient from step to step.
 """
 
 import functools
+import json
 import os
 import re
 import signal
@@ -20,6 +21,8 @@ SMALL = {
     "methods": ["half_sure", "aent"],
     "method_settings": {"aent": {"entropy_low": 0.5, "entropy_high": 0.6}},  # above the model's: it moves in every step
     "data__lab__test_per_level": 2,
+    "data__training": ["lab", "own_held_out"],
+    "data__own": {"own_held_out": {"file": "held_out.jsonl", "licence": "CC0-1.0"}},
     "train__steps": 6,
     "train__prompts_per_step": 8,
     "train__responses_per_prompt": 4,
@@ -27,6 +30,13 @@ SMALL = {
     "train__micro_batch": 8,  # two a mini-batch
     "train__checkpoint_every": 2,
     "train__optimiser__warm_up_steps": 0,
+    "train__validation": {
+        "dataset": "own_held_out",
+        "every": 2,
+        "prompts": 6,
+        "responses_per_prompt": 2,
+        "temperature": 1.0,
+    },
     "backend__threads": ONE_CORE["threads"],
     "evaluation__benchmarks": ["lab_sum", "lab_code"],
     "evaluation__samples": {"lab_sum": 4, "lab_code": 2},
@@ -42,6 +52,9 @@ def pair_project(folder: Path) -> Path:
     (line,) = re.findall(r"^    (\"half_sure\": .*)$", readme, re.MULTILINE)
     registry = project / "stages/methods/__init__.py"
     registry.write_text(registry.read_text().replace("METHODS = {", f"METHODS = {{\n    {line}"))
+    sums = [(3, 8), (5, 4), (9, 9), (2, 7, 6), (8, 1, 5), (4, 4, 9)]
+    held_out = [{"problem": f"total {' '.join(map(str, terms))}", "answer": str(sum(terms))} for terms in sums]
+    (project / "held_out.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in held_out))
     set_params(project, **SMALL)
     return project
 

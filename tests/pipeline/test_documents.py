@@ -99,7 +99,7 @@ def test_a_profile_is_chosen_and_changes_are_kept(tmp_path, named):
         ("actor_rollout_ref.model.enable_gradient_checkpoint: true", "enable_gradient_checkpoint"),
         ("actor_rollout_ref.model.enable_gradient_checkpointing.deep: true", "backend.verl"),
         ("trainer.total_training_steps: 3", "profile's own settings"),
-        ("trainer.test_freq: 5", "trainer.test_freq: no training validates.*`checkpoints`"),
+        ("trainer.test_freq: 5", "trainer.test_freq: set train.validation; .*`checkpoints`"),
         ("trainer.val_before_train: true", "`checkpoints`"),
         ("actor_rollout_ref.rollout.val_kwargs: {n: 4}", "val_kwargs.n: .*`checkpoints`"),
         ("trainer: {test_freq: 5}", "trainer.test_freq: .*`checkpoints`"),

@@ -59,6 +59,24 @@ def test_every_part_left_its_results(undisturbed):
     assert (results / "report/index.html").exists()
 
 
+def test_every_second_step_begins_with_a_validation(undisturbed):
+    """That a killed run is validated on the same responses is part of its bytes."""
+    results = undisturbed / "results/pair"
+    for name in ("half_sure-1", "aent-1"):
+        found = {
+            line["step"]: line["validation_right"]
+            for line in read_jsonl(results / f"train/{name}/steps.jsonl")
+            if "validation_right" in line
+        }
+        assert list(found) == [1, 3, 5]
+        assert all(0 < share <= 1 and share * 12 == pytest.approx(round(share * 12)) for share in found.values())
+    assert read_json(results / "data/manifest.json")["train/own_held_out.parquet"]["rows_out"] == 6
+    assert (
+        "Validation: share of right responses to 6 prompts of own_held_out"
+        in (results / "report/index.html").read_text()
+    )
+
+
 def test_training_changed_the_weights_and_methods_differ(undisturbed):
     results = undisturbed / "results/pair"
     weights = {

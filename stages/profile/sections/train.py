@@ -27,6 +27,24 @@ class Optimiser(Section):
     gradient_clip: PositiveFloat = Field(description="norm of the gradient beyond which it is scaled down")
 
 
+class Validation(Section):
+    dataset: str = Field(description="another of data.training than the one that is trained on")
+    every: PositiveInt = Field(description="steps from one validation to the next; the first is the base model's")
+    prompts: Count = Field(description="the first so many of the data set")
+    responses_per_prompt: int = Field(1, ge=1, le=MOST_RESPONSES, description="to each of them")
+    temperature: float = Field(
+        0.0, ge=0, le=10, description="of sampling; at 0, verl's own, always the likeliest token"
+    )
+
+    @model_validator(mode="after")
+    def _not_alike(self) -> "Validation":
+        if self.temperature == 0 and self.responses_per_prompt > 1:
+            raise ValueError(
+                f"responses_per_prompt: at temperature 0 all {self.responses_per_prompt} would be alike; give 1, or a temperature"
+            )
+        return self
+
+
 class Train(Section):
     dataset: str = Field(description="one of data.training, or a subset of it")
     steps: int = Field(gt=0, le=MOST_STEPS, description="of training; each samples anew")
@@ -42,6 +60,9 @@ class Train(Section):
     max_response_tokens: Tokens = Field(description="of a response, which is cut there")
     checkpoint_every: PositiveInt = Field(description="steps")
     optimiser: Optimiser
+    validation: Validation | None = Field(
+        None, description="of the policy in training, on prompts that it is not trained on; none: without"
+    )
 
     @model_validator(mode="after")
     def _divisible(self) -> "Train":
@@ -58,5 +79,10 @@ class Train(Section):
             raise ValueError(
                 f"checkpoint_every: {self.checkpoint_every} is more than train.steps ({self.steps}), so that a killed run "
                 f"would begin anew; give at most {self.steps}"
+            )
+        if self.validation and self.validation.every >= self.steps:
+            raise ValueError(
+                f"validation.every: {self.validation.every} is not less than train.steps ({self.steps}), so that only the base "
+                "model would be validated; lower it"
             )
         return self

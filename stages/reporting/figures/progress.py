@@ -11,10 +11,12 @@ from stages.reporting.figures.models import Lines
 from stages.reporting.figures.specification import Figure, Specification
 from stages.reporting.tables.steps import DERIVED, GAP, RIGHT, WRONG, own_columns
 
+VALIDATION = "validation_right"
 # figure -> columns of its panels, in the order of the report; panels of absent columns are left out
 PROGRESS = {
     "entropy": ("entropy",),
     "reward": ("reward",),
+    "validation": (VALIDATION,),
     "response_length": ("response_length",),
     "clip_fractions": ("clip_fraction_high", "clip_fraction_low"),
     "entropy_by_token_class": ("entropy_style", "entropy_connector", "entropy_digit", "entropy_other"),

@@ -1,7 +1,7 @@
 """The report's section on training: entropy, reward and what goes with them, over steps."""
 
 from stages.artifacts.steps import COLUMNS
-from stages.reporting.figures.progress import PROGRESS
+from stages.reporting.figures.progress import PROGRESS, VALIDATION
 from stages.reporting.inputs.results import Results
 from stages.reporting.sections.blocks import Block, Picture, Section, Table, Text
 from stages.reporting.sections.numbers import number
@@ -29,6 +29,16 @@ def training_section(results: Results) -> Section:
         ),
         _first_and_last(results),
     ]
+    if VALIDATION in results.steps and (validation := results.plan.train.validation):
+        blocks.append(
+            Picture(
+                "validation",
+                f"Share of right responses in validation, every {validation.every} training steps, a line a method.",
+                f"Validation: share of right responses to {validation.prompts} prompts of {validation.dataset},"
+                f" {validation.responses_per_prompt} to each at temperature {validation.temperature:g}, by the policy that"
+                f" sampled the step's responses; {results.plan.train.reward} (train.reward) says which are right.",
+            )
+        )
     if REFERENCE in results.methods and len(results.methods) > 1:
         blocks.append(Text(_coincidence(results)))
     if any(name in results.steps for name in PROGRESS["entropy_by_token_class"]):

@@ -1,5 +1,6 @@
 """GPU hours of a training and of an evaluation, from counted operations and assumed shares of a GPU's peak. Pure."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ class Work(NamedTuple):
     passes: int  # passes without gradient over the step's responses: old policy, reference, look ahead
     sequences: int  # prompt and response tokens of all responses, once
     candidates: int  # tokens of the prompts that a method chooses the step's from
+    validated: int  # prompt and response tokens of all validations
     epochs: int
     resamples: bool  # groups are replaced, so that `sampled` and the hours are no upper bound
 
@@ -51,9 +53,19 @@ def work(method: Method, train: Train) -> Work:
         passes=1 + (method.reference != "none") + passes_in_update(method),
         sequences=responses * (train.max_prompt_tokens + train.max_response_tokens),
         candidates=train.steps * candidates * train.prompts_per_step * train.max_prompt_tokens,
+        validated=validated(train),
         epochs=epochs,
         resamples=first.resample_uniform_groups,
     )
+
+
+def validated(train: Train) -> int:
+    """Tokens of the prompts and responses of all validations of a run."""
+    if train.validation is None:
+        return 0
+    times = math.ceil(train.steps / train.validation.every)
+    responses = train.validation.prompts * train.validation.responses_per_prompt
+    return times * responses * (train.max_prompt_tokens + train.max_response_tokens)
 
 
 def passes_in_update(method: Method) -> int:
@@ -66,7 +78,8 @@ def gpu_hours(work: Work, assumed: Assumptions) -> float:
     gradient checkpointing). Attention's own operations, weight transfers and waiting are left to the utilisations.
     """
     sequences = work.sequences * assumed.length_share
-    sampling = 2 * assumed.parameters * sequences / assumed.sampling_utilisation
+    sampled = sequences + work.validated * assumed.length_share
+    sampling = 2 * assumed.parameters * sampled / assumed.sampling_utilisation
     passed = 2 * work.candidates + (2 * work.passes + 8 * work.epochs) * sequences
     updating = assumed.parameters * passed / assumed.training_utilisation
     return (sampling + updating) / (assumed.peak * 1e12) / 3600

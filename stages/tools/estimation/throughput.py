@@ -78,8 +78,13 @@ class Throughput(BaseModel):
     def _seconds(self, method: Method, train: Train, devices: int, length_share: float) -> float:
         asked = work(method, train)
         tokens = asked.sequences * length_share / train.steps / devices
+        validated = asked.validated * length_share / train.steps / devices
         passes = asked.passes - min(passes_in_update(method), self.passes_in_update)
-        return tokens * (1 / self.sampled + passes / self.passed + asked.epochs / self.updated) + self.rest
+        return (
+            validated / self.sampled
+            + tokens * (1 / self.sampled + passes / self.passed + asked.epochs / self.updated)
+            + self.rest
+        )
 
     def describe(self, path: Path) -> str:
         return (

@@ -17,6 +17,7 @@ UPDATES = 2  # so that the second one sees a policy that has moved away from the
 RESPONSES = 8  # to a prompt
 ROWS = 2  # of a padded micro-batch; each word of a row costs the whole vocabulary
 CONCURRENCY = 8
+PROBLEMS = 4  # of a validation
 PROBE = {"batches": 1, "prompts": 1, "responses": 2, "updates": 1, "coupled_states": 1}
 MODEL = "rehearsal/model"  # in the rehearsal's folder
 Change = Callable[[str, Any, str], None]  # setting, its value here (None: without it), why
@@ -114,6 +115,12 @@ def _training(change: Change, params: Params, methods: list[str]) -> None:
         "train.micro_batch", math.gcd(train.micro_batch, ROWS), "memory; of methods that depend on it, another method"
     )
     change("train.optimiser.warm_up_steps", min(train.optimiser.warm_up_steps, STEPS - 1), "fewer than steps")
+    if train.validation:
+        change("train.validation.every", 1, "before each of the steps")
+        change("train.validation.prompts", min(train.validation.prompts, PROBLEMS), "fewer responses")
+        change(
+            "train.validation.responses_per_prompt", min(train.validation.responses_per_prompt, 2), "fewer responses"
+        )
     for name, text in params.checkpoints.items():
         if checkpoint_rule(text).step is not None:
             change(f"checkpoints.{name}", "step 1", "of two steps")
