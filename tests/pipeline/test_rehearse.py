@@ -135,7 +135,10 @@ def test_a_7b_profile_is_rehearsed_from_small_data_to_the_report(tmp_path, packa
     write_table(project / "data/sources.yaml", small_mirror(mirror))
     threads = f'"backend.threads", {ONE_CORE["threads"]}'
     edit(project, "stages/tools/rehearsal/scaling.py", '"backend.threads", 2', threads)
-    command = ["python", "-m", "stages.tools.rehearse", "profiles/qwen2.5-math-7b-dapo.yaml", "--methods", "steer"]
+    profile = "profiles/qwen2.5-math-7b-dapo.yaml"  # in which what takes longest is shorter
+    edit(project, profile, "max_response_tokens: 3072", "max_response_tokens: 256")
+    edit(project, profile, "protocol: bench\n", "protocol: bench\n  max_tokens: 256\n")
+    command = ["python", "-m", "stages.tools.rehearse", profile, "--methods", "steer"]
     done = run(project, *command, timeout=3000, MIRROR=str(mirror))
     assert done.returncode == 0, done.stdout + done.stderr
     folder = project / "work/rehearsal/qwen2.5-math-7b-dapo"

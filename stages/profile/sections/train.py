@@ -61,7 +61,9 @@ class Train(Section):
     checkpoint_every: PositiveInt = Field(description="steps")
     optimiser: Optimiser
     validation: Validation | None = Field(
-        None, description="of the policy in training, on prompts that it is not trained on; none: without"
+        None,
+        description="of the policy in training, on prompts that it is not trained on; none: without",
+        exclude_if=lambda validation: validation is None,  # what is kept of runs without one says nothing of it
     )
 
     @model_validator(mode="after")
