@@ -31,7 +31,7 @@ def build_model(tokenizer: PreTrainedTokenizerBase) -> Qwen2ForCausalLM:
             num_key_value_heads=2,
             max_position_embeddings=LONGEST,
             tie_word_embeddings=True,
-            rope_theta=10_000.0,  # type: ignore[call-arg]  # transformers takes it into rope_parameters
+            rope_theta=10_000.0,  # transformers takes it into rope_parameters
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,

@@ -87,7 +87,7 @@ class Policy:
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float64, attn_implementation="eager", trust_remote_code=False
         )
-        self.model: PreTrainedModel = model.to(device).eval()  # type: ignore[arg-type]
+        self.model: PreTrainedModel = model.to(device).eval()
         self.temperature, self.micro_batch, self.device = temperature, micro_batch, device
         self._reader = _Reader(self.model, temperature, None)
         stops: Any = getattr(self.model.generation_config, "eos_token_id", None)

@@ -101,7 +101,7 @@ def sample_responses(
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices), in_double():
         torch.manual_seed(seed)
-        generated = model.generate(input_ids=ids, attention_mask=seen)[:, width:].tolist()  # type: ignore[operator]
+        generated = model.generate(input_ids=ids, attention_mask=seen)[:, width:].tolist()
     found = []
     for tokens in generated:
         stop = next((place for place, token in enumerate(tokens) if token in ends), longest)
