@@ -24,7 +24,7 @@ export PYTHON
 PYTEST := .venv/train/bin/python -m pytest --dist loadfile --no-loadscope-reorder
 # of two each has a core; of the others some wait
 SLOW = $(PYTEST) -n 2 -m slow $$(grep -rl --include='test_*.py' mark.slow tests)
-FAST = $(PYTEST) -n 3 tests
+FAST = $(PYTEST) -n 4 tests
 # the environment of the profile in params.yaml
 OURS := .venv/$$(locks/environment.sh)/bin
 COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
