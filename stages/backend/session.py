@@ -86,7 +86,8 @@ def train(
     """Trains what is not done of `runs`; run -> reason for those that failed.
 
     A session that ends before its time has failed in the run that it was at. Another one trains those after it.
-    `data` and `validation` are the files of `train.dataset` and `train.validation`. `progress()` is called twice a second. ProcessFailed when a session ends before any run has begun.
+    `data` and `validation` are the files of `train.dataset` and `train.validation`. `progress()` is called twice a second.
+    ProcessFailed when a session ends before any run has begun.
     """
     failed: dict[str, str] = {}
     while left := [run for run in runs if run.plan.run not in failed and not run.is_done()]:

@@ -334,7 +334,8 @@ class BenchTrainer(PPOTrainerSync):
     # -- the log ---------------------------------------------------------------------------------------------------
 
     def step(self, metrics: dict[str, Any], timing_raw: dict[str, float]) -> KVBatchMeta:
-        """The validation that is due, verl's step, then its line in the log: before the checkpoint, so that a checkpointed step is always logged.
+        """The validation that is due, verl's step, then its line in the log: before the checkpoint, so that a
+        checkpointed step is always logged.
 
         ValueError where a value is not finite, or is none that a line may have.
         """
