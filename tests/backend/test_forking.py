@@ -102,7 +102,7 @@ def test_the_end_of_a_process_group_is_that_of_one_fork(python):
         other.kill()
 
 
-def test_it_is_handed_more_files_than_there_is_room_for_below(python):
+def test_many_files_keep_their_numbers(python):
     """Numbers are taken over also where those that stand for them on the way are others' goals."""
     pipes = [os.pipe() for _ in range(40)]
     numbers = [write for _, write in pipes]
