@@ -9,7 +9,7 @@ import pandas as pd
 from stages.artifacts.grades import OF_SAMPLES
 from stages.artifacts.steps import COLUMNS, OWN
 
-FIRST, LAST = 2, 5  # steps that `start` and `end` are means over
+FIRST, LAST = 2, 5  # steps that `start`, and `middle` and `end`, are means over
 SMOOTHED = 5  # steps of the mean reward that `reward R` looks at
 
 # name -> what it is; `derived` computes them
@@ -29,9 +29,10 @@ class Score(NamedTuple):
 
 
 class Window(NamedTuple):
-    """`first` steps, or `last`, or all; or, at a `reward`, where the mean reward first reaches it."""
+    """`first` steps, or `last`, or those in the `middle`, or all; or, at a `reward`, where the mean reward first reaches it."""
 
     first: int | None = None
+    middle: int | None = None
     last: int | None = None
     reward: float | None = None
 
@@ -53,14 +54,16 @@ def check_measure(measure: str) -> None:
 
 def window_of(text: str) -> Window:
     """ValueError where `text` is no window."""
-    match = re.fullmatch(r"start|end|all|first (\d+)|reward (0?\.\d+)", text)
+    match = re.fullmatch(r"start|middle|end|all|first (\d+)|reward (0?\.\d+)", text)
     if not match:
-        raise ValueError(f"at: {text!r} is none of start, end, all, `first 10`, `reward 0.75`")
+        raise ValueError(f"at: {text!r} is none of start, middle, end, all, `first 10`, `reward 0.75`")
     if match[2]:
         return Window(reward=float(match[2]))
     if match[1]:
         return Window(first=int(match[1]))
-    return {"start": Window(first=FIRST), "end": Window(last=LAST), "all": Window()}[text]
+    return {"start": Window(first=FIRST), "middle": Window(middle=LAST), "end": Window(last=LAST), "all": Window()}[
+        text
+    ]
 
 
 def series(steps: pd.DataFrame, measure: str) -> pd.Series:
@@ -85,7 +88,10 @@ def value_at(steps: pd.DataFrame, measure: str, window: Window) -> float:
     if window.reward is not None:
         return _at_reward(steps, measure, window.reward)
     chosen = steps.sort_values("step")
-    chosen = chosen.head(window.first) if window.first else chosen.tail(window.last) if window.last else chosen
+    if window.middle:
+        chosen = chosen.head(len(chosen) // 2 + window.middle // 2).tail(window.middle)
+    else:
+        chosen = chosen.head(window.first) if window.first else chosen.tail(window.last) if window.last else chosen
     if measure == "unlikely_among_clipped":
         clipped = (chosen["clip_fraction_high"] + chosen["clip_fraction_low"]).sum()
         return float(chosen["clip_fraction_unlikely"].sum() / clipped) if clipped > 0 else float("nan")

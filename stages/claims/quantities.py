@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from stages.artifacts.steps import OWN
 from stages.claims.measures import Score, score_of, series, value_at, window_of
 from stages.claims.probed import COLUMNS, values
-from stages.claims.schema import ALL, START, Test
+from stages.claims.schema import ALL, OF_ITSELF, Test
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def _number(test: Test, measured: Measured, runs: list[str], seed: int) -> float
     value = measured.value(test, measure, str(test.of), seed)
     if isinstance(test.against, float):
         other = test.against
-    elif test.against == START:
-        other = value_at(measured.of(str(test.of), seed), measure, window_of(START))
+    elif test.against in OF_ITSELF:
+        other = value_at(measured.of(str(test.of), seed), measure, window_of(test.against))
     else:
         other = measured.value(test, measure, str(test.against), seed)
     return value / other if test.ratio else value - other

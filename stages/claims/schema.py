@@ -12,7 +12,7 @@ from stages.common.validation import first_problem
 from stages.common.yaml_reader import read_yaml
 
 ALL = "all"  # every trained run, where a test asks over runs
-START = "start"  # of the run itself, as what it is set against
+OF_ITSELF = ("start", "middle")  # windows of the run itself, as what it is set against
 
 
 class _Checked(BaseModel):
@@ -80,8 +80,8 @@ class Test(_Checked):
         self._has_measure_and_rule()
         for measure in filter(None, (self.measure, self.compared_with)):
             check_measure(measure)
-        if isinstance(self.scored, Score) and (self.at != "end" or self.against == START):
-            raise ValueError("a score is of the trained model: it has no `at`, and is not set against start")
+        if isinstance(self.scored, Score) and (self.at != "end" or self.against in OF_ITSELF):
+            raise ValueError("a score is of the trained model: it has no `at`, and is not set against start or middle")
         window_of(self.at)
         return self
 
@@ -128,7 +128,7 @@ class Test(_Checked):
             return []
         named = [*(self.of if isinstance(self.of, list) else [self.of]), self.against, self.same_as]
         named += [*(self.contrast or {}), *(self.dose or {})]
-        return list(dict.fromkeys(name for name in named if isinstance(name, str) and name not in (ALL, START)))
+        return list(dict.fromkeys(name for name in named if isinstance(name, str) and name not in (ALL, *OF_ITSELF)))
 
 
 class Claim(_Checked):

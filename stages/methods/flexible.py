@@ -13,6 +13,7 @@ published:
                               lowering  ε_high = ε_std                     ε_low = Lo(p)
                               after every step: raise if H ≤ 0.2·H_1, lower if H > τ(k), else go on;
                               τ(k) = 0.2·H_1 + 0.8·H_1·(1 − k/T)
+  upper, lower                as oscillatory raises, or lowers, in every step: one bound of the two by itself
 
 The second half of the first two starts at Lo(p) and returns to ε_std. H is the entropy of the step, H_1 that of the
 first.
@@ -39,7 +40,7 @@ class Flexible(rl.Method):
     )
 
     class Settings(rl.Settings):
-        variant: Literal["increase_decrease", "decrease_increase_decrease", "oscillatory"] = Field(
+        variant: Literal["increase_decrease", "decrease_increase_decrease", "oscillatory", "upper", "lower"] = Field(
             "increase_decrease", description="schedule of the widths"
         )
         high_slope: float = Field(-0.25, description="α of Hi(p)")
@@ -62,8 +63,9 @@ class Flexible(rl.Method):
         high = settings.high_slope * probability + settings.high_width
         low = settings.low_slope * probability + settings.low_width
         standard_low, standard_high = settings.clip_ratio_low, settings.clip_ratio_high
-        if settings.variant == "oscillatory":
-            return (standard_low, high) if training_step.state["raising"] else (low, standard_high)
+        if settings.variant in ("oscillatory", "upper", "lower"):
+            raises = settings.variant == "upper" or training_step.state.get("raising")
+            return (standard_low, high) if raises else (low, standard_high)
         remaining = 1 - 2 * training_step.step / training_step.total_steps  # λ: 1 → −1
         increases_first = settings.variant == "increase_decrease"
         if remaining >= 0:

@@ -3,9 +3,10 @@
     m = |I_clip·r·A·(1 − p)·(log p + H)|     p, H of the token; I_clip 0 where PPO's clip removes the gradient, else 1
     exponential   weight = exp(−α·m / max m),  α = −ln λ_min
     linear        weight = λ_max − (m − min m)/(max m − min m)·(λ_max − λ_min)
+    binary        weight = 0 if m > mask_above·max m, else 1
 
 so the token with the largest estimated change counts λ_min, and one with none counts 1 (exponential) or the token with
-the smallest λ_max (linear).
+the smallest λ_max (linear). Binary is the hard mask that App. F compares with; where it cuts was not in what was read.
 
 Variants (`variant`), which differ in what the sources say:
   paper        eq. 9 is an expectation over the sampled tokens, E_π_old[I_clip·A/q·δ], so a token that was sampled has
@@ -46,14 +47,28 @@ class Steer(rl.Method):
     class Settings(rl.BatchStatisticsSettings):
         clip_ratio_high: float = Field(0.28, ge=0, description="ε_high; released launchers")
         dual_clip: float | None = Field(10.0, gt=1, description="c; released code")
-        weight_min: float = Field(0.7, gt=0, le=1, description="λ_min; 2510.10150 v4 (0.8 in the launchers)")
+        weight_min: float = Field(
+            0.7,
+            gt=0,
+            le=1,
+            description="λ_min; 2510.10150 v4 (0.8 in the launchers)",
+            json_schema_extra=rl.read_where(mapping=("exponential", "linear")),
+        )
         weight_max: float = Field(
             1.2,
             gt=0,
             description="λ_max of linear; released launcher",
             json_schema_extra=rl.read_where(mapping=("linear",)),
         )
-        mapping: Literal["exponential", "linear"] = Field("exponential", description="from m to the weight")
+        mapping: Literal["exponential", "linear", "binary"] = Field("exponential", description="from m to the weight")
+        mask_above: float | None = Field(
+            None,
+            ge=0,
+            lt=1,
+            exclude_if=lambda share: share is None,  # what is kept of runs without it says nothing of it
+            description="of the largest m, the share above which a token counts nothing; binary: required, not in what was read",
+            json_schema_extra=rl.read_where(mapping=("binary",)),
+        )
         variant: Literal["paper", "paper_older", "times_p", "code"] = Field(
             "paper", description="estimate of the entropy change"
         )
@@ -61,10 +76,14 @@ class Steer(rl.Method):
         variant_defaults: ClassVar = {"code": {"weight_min": 0.8, "aggregation": "micro-batch-token-mean"}}
 
         @model_validator(mode="after")
-        def _weights_are_ordered(self) -> Self:
+        def _weights_are_defined(self) -> Self:
             if self.weight_max < self.weight_min:
                 raise ValueError(
                     f"weight_max: {self.weight_max} is below weight_min {self.weight_min}; give at least that"
+                )
+            if self.mapping == "binary" and self.mask_above is None:
+                raise ValueError(
+                    "mask_above: mapping binary needs it; give a share of the largest change, from 0 to below 1"
                 )
             return self
 
@@ -104,5 +123,8 @@ class Steer(rl.Method):
             share = ((change - smallest) / (largest - smallest).clamp(min=tiny)).clamp(0, 1)
             share = torch.where(largest > smallest, share, 0.5)
             return settings.weight_max - share * (settings.weight_max - settings.weight_min)
+        if settings.mapping == "binary":
+            assert settings.mask_above is not None
+            return (change <= settings.mask_above * largest).to(change.dtype)
         scale = largest.clamp(min=self.CODE_SMALLEST_SCALE if settings.variant == "code" else tiny)
         return torch.exp(math.log(settings.weight_min) * change / scale).clamp(settings.weight_min, 1.0)

@@ -54,6 +54,8 @@ def test_each_form_of_a_test_computes_what_it_says():
         "{measure: entropy, of: a, against: 0.25, expect: higher}": 0.3 + 0.02 - 0.25,
         "{measure: kl, of: a, against: start, expect: higher}": 0.3 * (8 - 1.5),
         "{measure: kl, of: a, against: start, ratio: true, expect: higher}": 8 / 1.5,
+        "{measure: kl, of: a, against: middle, expect: higher}": 0.3 * (8 - 5),
+        "{measure: kl, at: middle, of: a, against: start, expect: higher}": 0.3 * (5 - 1.5),
         "{measure: kl, at: first 4, of: a, against: grpo, expect: higher}": 0.2 * 2.5,
         "{measure: kl, at: all, of: a, against: grpo, expect: higher}": 0.2 * 5.5,
         "{measure: entropy, contrast: {a: 1, b: 1, grpo: -2}, expect: higher}": 0.6,

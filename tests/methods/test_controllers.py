@@ -84,6 +84,10 @@ SECOND_HALF_LOW = {6: 0.8 * 0.248 + 0.2 * 0.2, 10: 0.2}
         ("increase_decrease", 2, 0.2, 0.6 * 0.4 + 0.4 * 0.2),
         ("increase_decrease", 6, SECOND_HALF_LOW[6], 0.2),
         ("oscillatory", 1, 0.248, 0.2),
+        ("upper", 1, 0.2, 0.4),
+        ("upper", 10, 0.2, 0.4),
+        ("lower", 1, 0.248, 0.2),
+        ("lower", 10, 0.248, 0.2),
     ],
 )
 def test_flexible_widths(variant, step, low, high):
@@ -126,6 +130,28 @@ def test_steer_weights(variant, mapping):
     share = [value / max(change) for value in change]
     expected = [0.8**value if mapping == "exponential" else 1.2 - 0.4 * value for value in share]
     assert method.token_weight(prepared(method, update))[:, 0].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("variant", STEER)
+@pytest.mark.parametrize("mask_above, weights", [(0.0, [0.0, 0.0, 1.0]), (0.9, [1.0, 0.0, 1.0])])
+def test_steer_masks_what_changes_the_entropy_most(variant, mask_above, weights):
+    """Changes of 0.14 and less to 1, and of none."""
+    method = build("steer", {"variant": variant, "mapping": "binary", "mask_above": mask_above})
+    update = token([math.log(0.5), math.log(0.6), math.log(0.3)], [0.6, 1.5, 1.0], [1.0, -2.0, 0.0])
+    assert method.token_weight(prepared(method, update))[:, 0].tolist() == weights
+
+
+@pytest.mark.parametrize(
+    "settings, reason",
+    [
+        ({"mapping": "binary"}, "mask_above: mapping binary needs it"),
+        ({"mapping": "binary", "mask_above": 0.5, "weight_min": 0.5}, "weight_min"),
+        ({"mask_above": 0.5}, "mask_above"),
+    ],
+)
+def test_steer_refuses_a_mask_without_its_place(settings, reason):
+    with pytest.raises(InputError, match=f"method_settings.steer.{reason}"):
+        build("steer", settings)
 
 
 @pytest.mark.parametrize("variant", STEER)

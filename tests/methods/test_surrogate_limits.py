@@ -54,7 +54,9 @@ def test_reduces_to_grpo_bit_for_bit(name):
     assert torch.equal(gradients(method, update), gradients(reference, update))
 
 
-@pytest.mark.parametrize("variant", ["increase_decrease", "decrease_increase_decrease", "oscillatory"])
+@pytest.mark.parametrize(
+    "variant", ["increase_decrease", "decrease_increase_decrease", "oscillatory", "upper", "lower"]
+)
 def test_flexible_without_slopes_is_grpo_up_to_rounding(variant):
     flat = {"high_slope": 0.0, "low_slope": 0.0, "high_width": 0.2, "low_width": 0.2}
     method, reference = build("flexible", {"variant": variant, **flat}), build("grpo", {})
@@ -113,11 +115,14 @@ def test_a_weight_and_a_penalty_combine():
 VARIANTS = [
     ("steer", {"variant": "paper_older"}),
     ("steer", {"mapping": "linear", "weight_min": 0.8}),
+    ("steer", {"mapping": "binary", "mask_above": 0.5}),
     ("steer", {"batch_statistics": "old_policy"}),
     ("par", {"variant": "stage"}),
     ("par", {"variant": "epoch", "data_epochs": 2}),
     ("flexible", {"variant": "decrease_increase_decrease"}),
     ("flexible", {"variant": "oscillatory"}),
+    ("flexible", {"variant": "upper"}),
+    ("flexible", {"variant": "lower"}),
     ("clip_cov", {"batch_statistics": "old_policy", "share": 0.1, "covariance_low": 0.1}),
     ("clip_cov", {"share": 0.1, "covariance_low": 0.1}),
     ("kl_cov", {"batch_statistics": "old_policy", "share": 0.1}),
