@@ -4,17 +4,19 @@ import os
 import re
 import shutil
 
+import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
-from stages.common.files import InputError, read_json, read_jsonl, write_jsonl
+from stages.common.files import InputError, read_json, read_jsonl, write_json, write_jsonl
 from stages.common.yaml_reader import read_yaml, safe_load
 from stages.methods import build
 from stages.profile.params import load
 from stages.tools.rehearsal.forced_reward import forced
-from stages.tools.rehearsal.scaling import scaled
+from stages.tools.rehearsal.scaling import MODEL, scaled
 from stages.tools.rehearsal.tokenizer import fetch_ranks
-from stages.tools.rehearse import chosen
+from stages.tools.rehearse import chosen, positions_of
 from tests.project import ONE_CORE, ROOT, copy_project, descendants_left, edit, run
 from tests.small_mirror import small_mirror, write_table
 
@@ -48,6 +50,22 @@ def test_every_setting_that_differs_is_named(name):
         assert made[section] == content[section]
     for setting in ("max_prompt_tokens", "max_response_tokens", "reward", "temperature") if params.methods else ():
         assert made["train"][setting] == content["train"][setting]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_what_is_scaled_down_is_a_profile(name, tmp_path, monkeypatch):
+    path = ROOT / "profiles" / f"{name}.yaml"
+    params = load(path)
+    config = {"model_type": "qwen2", "max_position_embeddings": positions_of(params)}
+    write_json(tmp_path / MODEL / "config.json", config)
+    write_json(tmp_path / MODEL / "tokenizer.json", {})
+    write_json(tmp_path / MODEL / "tokenizer_config.json", {"chat_template": "{{ messages }}"})
+    save_file({"q": np.zeros(1)}, tmp_path / MODEL / "model.safetensors")
+    for folder in ("stages", "data", "profiles"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(scaled(read_yaml(path), params, params.methods)[0]))
+    monkeypatch.chdir(tmp_path)
+    assert load(tmp_path / "params.yaml").profile == f"rehearsal-{params.profile}"
 
 
 @pytest.mark.parametrize("name", PROFILES)

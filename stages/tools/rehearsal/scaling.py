@@ -20,7 +20,10 @@ CONCURRENCY = 8
 PROBLEMS = 4  # of a validation
 PROBE = {"batches": 1, "prompts": 1, "responses": 2, "updates": 1, "coupled_states": 1}
 MODEL = "rehearsal/model"  # in the rehearsal's folder
-Change = Callable[[str, Any, str], None]  # setting, its value here (None: without it), why
+Place = (
+    str | tuple[str, ...]
+)  # of a setting: names with dots between them, or those names, which may have dots themselves
+Change = Callable[[Place, Any, str], None]  # setting, its value here (None: without it), why
 GPUS_ONLY = ("engine_memory_share", "engine_devices", "offload", "deterministic", "nodes", "devices")
 
 
@@ -41,15 +44,15 @@ def scaled(content: dict[str, Any], params: Params, methods: list[str]) -> tuple
     made = deepcopy(content)
     found: list[Scaled] = []
 
-    def change(setting: str, here: Any, why: str) -> None:
-        *above, name = setting.split(".")
+    def change(setting: Place, here: Any, why: str) -> None:
+        *above, name = setting.split(".") if isinstance(setting, str) else setting
         section = made
         for part in above:
             section = section.setdefault(part, {})
         before = section.get(name)
         if before == here:
             return
-        found.append(Scaled(setting, before, here, why))
+        found.append(Scaled(".".join([*above, name]), before, here, why))
         if here is None:
             del section[name]
         else:
@@ -96,7 +99,7 @@ def _model(change: Change, params: Params) -> None:
         change(f"model.{name}", here, "a tiny model with random weights, see below")
     for name, released in params.models.items():
         of = {"folder": MODEL} | ({"chat_template": "none"} if released.chat_template == "none" else {})
-        change(f"models.{name}", of, "the same tiny model")
+        change(("models", name), of, "the same tiny model")
 
 
 def _training(change: Change, params: Params, methods: list[str]) -> None:
@@ -123,16 +126,16 @@ def _training(change: Change, params: Params, methods: list[str]) -> None:
         )
     for name, text in params.checkpoints.items():
         if checkpoint_rule(text).step is not None:
-            change(f"checkpoints.{name}", "step 1", "of two steps")
+            change(("checkpoints", name), "step 1", "of two steps")
 
 
 def _evaluation(change: Change, params: Params) -> None:
     protocol = effective_protocol(params.evaluation, params.data.prompt, len(params.seeds))
     for name, k in protocol.samples.items():
         if name in params.data.own:
-            change(f"data.own.{name}.k", 1, "one sample a problem")
+            change(("data", "own", name, "k"), 1, "one sample a problem")
         elif k != 1:
-            change(f"evaluation.samples.{name}", 1, f"one sample a problem, of {k}")
+            change(("evaluation", "samples", name), 1, f"one sample a problem, of {k}")
     change("evaluation.concurrency", min(params.evaluation.concurrency, CONCURRENCY), "two problems a benchmark")
 
 
@@ -141,15 +144,15 @@ def _of_runs(change: Change, params: Params, methods: list[str]) -> None:
     runs = {f"{name}-{params.seeds[0]}" for name in methods}
     for place, kept in (("base", set(methods)), ("trained", runs)):
         for name in getattr(params.probes, place):
-            setting = f"probes.{place}.{name}"
+            setting = ("probes", place, name)
             if name not in kept:
                 change(setting, None, "its run is not rehearsed")
                 continue
             for field, here in PROBE.items():
-                change(f"{setting}.{field}", here, "a probe computes in float64")
+                change((*setting, field), here, "a probe computes in float64")
     for name in params.published.rows if params.published else ():
         if name not in methods:
-            change(f"published.rows.{name}", None, "its run is not rehearsed")
+            change(("published", "rows", name), None, "its run is not rehearsed")
 
 
 def _text(value: Any) -> str:
