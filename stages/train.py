@@ -24,6 +24,7 @@ from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import last_step, read_steps
 from stages.backend.checkpoints import checkpoint, exported, kept_weights
 from stages.backend.environment import assert_versions
+from stages.backend.held_out import check_validation
 from stages.backend.loggers import assert_loggers
 from stages.backend.session import Run, train
 from stages.common.bar import Bar
@@ -31,11 +32,9 @@ from stages.common.command import expect, run_stage
 from stages.common.files import InputError, dump_json, held, output_folder, read_json, sha256
 from stages.common.repro import due
 from stages.common.supervise import ProcessFailed
-from stages.datasets.verl import contents
 from stages.profile.plans.operation import Operation
 from stages.profile.plans.train import TrainPlan
-from stages.profile.sections.train import Train
-from stages.sampling.lengths import check_context, counter
+from stages.sampling.lengths import check_context
 
 
 def main(arguments: list[str]) -> None:
@@ -155,27 +154,6 @@ def _export(output: Path, run: Run, model: Path, record: TrainingRecord) -> None
 
 def _is_weights(file: Path) -> bool:
     return ".safetensors" in file.suffixes  # the index of several files too
-
-
-def check_validation(train: Train, validation: Path, data: Path, model: Path) -> None:
-    """InputError where the problems of `train.validation` are too few, too long, or trained on."""
-    assert train.validation
-    name, wanted = train.validation.dataset, train.validation.prompts
-    problems, trained = contents(validation)[:wanted], set(contents(data))
-    if len(problems) < wanted:
-        raise InputError(
-            f"train.validation.prompts: {name} has {len(problems)}, fewer than {wanted}; give at most that"
-        )
-    if common := sum(problem in trained for problem in problems):
-        raise InputError(
-            f"train.validation.dataset: {common} of {wanted} prompts of {name} are trained on as well; leave them out of one"
-        )
-    count = counter(model)
-    if long := sum(count(problem) > train.max_prompt_tokens for problem in problems):
-        raise InputError(
-            f"train.validation.dataset: {long} of {wanted} prompts of {name} have more than train.max_prompt_tokens "
-            f"({train.max_prompt_tokens}); leave them out, or give more"
-        )
 
 
 def _existing(path: Path, command: str) -> Path:

@@ -66,7 +66,7 @@ COLUMNS = {
     "dropped_groups": Column(
         "dropped groups", "prompts", "sampled and not trained on, with dynamic sampling", always=False
     ),
-    "validation_right": Column(
+    "validation_correct": Column(
         "right in validation",
         "share of responses",
         "to the prompts of train.validation, by the policy that sampled the step's responses",

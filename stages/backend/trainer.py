@@ -43,7 +43,7 @@ from stages.backend.perplexity import perplexities
 from stages.backend.replay_buffer import WaveReplayBuffer
 from stages.backend.responses import read_responses
 from stages.backend.teacher import told_more
-from stages.backend.validation import read_problems, share_right
+from stages.backend.validation import Validator, read_problems
 from stages.backend.worker import MethodWorker
 from stages.common.files import dump_line, output_folder, write_json
 from stages.methods import build
@@ -66,6 +66,7 @@ class BenchTrainer(PPOTrainerSync):
     method: Method
     state: State
     work: Path
+    validator: Validator | None
 
     def __init__(self, config: DictConfig):
         with open_dict(config):
@@ -75,8 +76,6 @@ class BenchTrainer(PPOTrainerSync):
         self.temperature = float(config.actor_rollout_ref.rollout.temperature)  # of the profile
         model = AutoConfig.from_pretrained(config.actor_rollout_ref.model.path, trust_remote_code=False)
         self.model_config = model.get_text_config()
-        validation, file = self.bench.validation, self.bench.validation_file
-        self.held_out = read_problems(Path(file), validation.prompts) if validation and file else []
 
     # -- the runs of a session -------------------------------------------------------------------------------------
 
@@ -143,7 +142,12 @@ class BenchTrainer(PPOTrainerSync):
         )
 
     def on_init_end(self) -> None:
-        """verl gives the engine the weights here; `_begin` does."""
+        """verl gives the engine the weights here; `_begin` does. The validator's tokenizer is there from here on."""
+        self.validator = None
+        validation, file = self.bench.validation, self.bench.validation_file
+        if validation and file:
+            problems, longest = read_problems(Path(file), validation.prompts), self.bench.max_response_tokens
+            self.validator = Validator(problems, validation, self.bench.reward, self.tokenizer, longest)
 
     def _init_dataloader(self) -> None:
         """verl leaves out the prompts that are too long; every run's record says how many (`prompts.json`)."""
@@ -360,20 +364,10 @@ class BenchTrainer(PPOTrainerSync):
 
     def _validated(self, timing_raw: dict[str, float]) -> dict[str, float]:
         """Of the policy that samples this step, while the engine has nothing else to do; empty between two validations."""
-        validation = self.bench.validation
-        if validation is None or (self.global_steps - 1) % validation.every:
+        if self.validator is None or not self.validator.due(self.global_steps):
             return {}
         with marked_timer("validation", timing_raw):
-            share = share_right(
-                self.get_llm_client(),
-                self.tokenizer,
-                self.held_out,
-                validation,
-                self.bench.reward,
-                self.run.seed,
-                self.bench.max_response_tokens,
-            )
-        return {"validation_right": share}
+            return {"validation_correct": self.validator.share(self.get_llm_client(), self.run.seed)}
 
     def _compute_metrics(
         self, batch: KVBatchMeta, metrics: dict[str, Any], timing_raw: dict[str, float], global_steps: int, epoch: int

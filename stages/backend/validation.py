@@ -32,44 +32,53 @@ def read_problems(path: Path, count: int) -> list[Problem]:
     ]
 
 
-def share_right(
-    engine: Any,
-    tokenizer: Any,
-    problems: list[Problem],
-    validation: Validation,
-    reward: Reward,
-    seed: int,
-    longest: int,
-) -> float:
-    """Of the responses to `problems`, each of at most `longest` tokens, those that the rule `reward` takes for right.
+class Validator:
+    """Asks the policies of a session for responses to `problems`, each of at most `longest` tokens.
 
-    `engine` is verl's client of the servers, `seed` the run's.
+    The rule `reward` says which of them are right.
     """
 
-    async def right(number: int, problem: Problem, prompt: list[int], response: int) -> bool:
-        name = f"validation{number:06d}"
+    def __init__(
+        self, problems: list[Problem], validation: Validation, reward: Reward, tokenizer: Any, longest: int
+    ) -> None:
+        self.problems, self.validation, self.reward = problems, validation, reward
+        self.tokenizer, self.longest = tokenizer, longest
+
+    def due(self, step: int) -> bool:
+        """Whether the policy that samples `step`, the first of which is 1, is validated."""
+        return (step - 1) % self.validation.every == 0
+
+    def share(self, engine: Any, seed: int) -> float:
+        """Of the responses, those that are right; `engine` is verl's client of the servers, `seed` the run's."""
+        found = asyncio.run(self._ask(engine, seed))
+        return sum(found) / len(found)
+
+    async def _ask(self, engine: Any, seed: int) -> list[bool]:
+        """Whether each response is right, by problem."""
+        asked = []
+        for number, problem in enumerate(self.problems):
+            prompt = self.tokenizer.apply_chat_template(
+                problem.messages, add_generation_prompt=True, tokenize=True, return_dict=False
+            )
+            name = f"validation{number:06d}"
+            asked += [
+                self._right(engine, problem, prompt, f"{name}n{response}", response_seed(seed, name, response))
+                for response in range(self.validation.responses_per_prompt)
+            ]
+        return await asyncio.gather(*asked)
+
+    async def _right(self, engine: Any, problem: Problem, prompt: list[int], name: str, seed: int) -> bool:
+        """Of one response, to the tokens `prompt`; `seed` is its own."""
         output = await engine.generate(
-            request_id=f"{name}n{response}",
+            request_id=name,
             prompt_ids=prompt,
             sampling_params={
-                "temperature": validation.temperature,
-                "seed": response_seed(seed, name, response),
-                "max_tokens": longest,
+                "temperature": self.validation.temperature,
+                "seed": seed,
+                "max_tokens": self.longest,
                 "output_kind": RequestOutputKind.FINAL_ONLY,
                 "detokenize": False,
             },
         )
-        text = tokenizer.decode(output.token_ids, skip_special_tokens=True)
-        return score_response(reward, problem.data_source, text, problem.gold).correct
-
-    async def ask() -> list[bool]:
-        asked = []
-        for number, problem in enumerate(problems):
-            prompt = tokenizer.apply_chat_template(
-                problem.messages, add_generation_prompt=True, tokenize=True, return_dict=False
-            )
-            asked += [right(number, problem, prompt, response) for response in range(validation.responses_per_prompt)]
-        return await asyncio.gather(*asked)
-
-    found = asyncio.run(ask())
-    return sum(found) / len(found)
+        text = self.tokenizer.decode(output.token_ids, skip_special_tokens=True)
+        return score_response(self.reward, problem.data_source, text, problem.gold).correct

@@ -7,12 +7,12 @@ import pytest
 from transformers import AutoTokenizer
 from verl.workers.rollout.replica import TokenOutput
 
-from stages.backend.validation import read_problems, share_right
+from stages.backend.held_out import check_validation
+from stages.backend.validation import Validator, read_problems
 from stages.common.files import InputError
 from stages.datasets.verl import verl_row, write_parquet
 from stages.profile.params import load
 from stages.profile.sections.train import Train, Validation
-from stages.train import check_validation
 from tests.project import ROOT
 
 SUMS = [(3, 8), (5, 4), (9, 9)]
@@ -57,11 +57,15 @@ def validation(**given):
     )
 
 
+def validator(tokenizer, problems, **given):
+    return Validator(problems, validation(**given), "exact_box", tokenizer, 56)
+
+
 def test_it_is_the_share_of_right_responses(tokenizer, tmp_path):
     problems = read_problems(write(tmp_path / "own.parquet", SUMS), 2)
     assert [problem.gold for problem in problems] == ["11", "9"]
     engine = Engine(tokenizer)
-    found = share_right(engine, tokenizer, problems, validation(), "exact_box", 7, 56)
+    found = validator(tokenizer, problems).share(engine, 7)
     assert len(engine.asked) == 80 and 0.3 < found < 0.7
     assert found == sum(asked["seed"] % 2 == 0 for asked in engine.asked.values()) / 80
     assert {(asked["temperature"], asked["max_tokens"]) for asked in engine.asked.values()} == {(1.0, 56)}
@@ -73,11 +77,17 @@ def test_seeds_are_the_runs(tokenizer, tmp_path):
 
     def seeds(of_run):
         engine = Engine(tokenizer)
-        share_right(engine, tokenizer, problems, validation(), "exact_box", of_run, 56)
+        validator(tokenizer, problems).share(engine, of_run)
         return {name: asked["seed"] for name, asked in engine.asked.items()}
 
     assert seeds(7) == seeds(7) and len(set(seeds(7).values())) == 120
     assert not set(seeds(7).values()) & set(seeds(8).values())
+
+
+@pytest.mark.parametrize("every, steps", [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 4, 7]), (10, [1])])
+def test_the_base_model_is_validated_first(every, steps):
+    found = validator(None, [], every=every)
+    assert [step for step in range(1, 8) if found.due(step)] == steps
 
 
 @pytest.mark.parametrize(

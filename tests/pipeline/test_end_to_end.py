@@ -64,9 +64,9 @@ def test_every_second_step_begins_with_a_validation(undisturbed):
     results = undisturbed / "results/pair"
     for name in ("half_sure-1", "aent-1"):
         found = {
-            line["step"]: line["validation_right"]
+            line["step"]: line["validation_correct"]
             for line in read_jsonl(results / f"train/{name}/steps.jsonl")
-            if "validation_right" in line
+            if "validation_correct" in line
         }
         assert list(found) == [1, 3, 5]
         assert all(0 < share <= 1 and share * 12 == pytest.approx(round(share * 12)) for share in found.values())

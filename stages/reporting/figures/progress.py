@@ -11,7 +11,7 @@ from stages.reporting.figures.models import Lines
 from stages.reporting.figures.specification import Figure, Specification
 from stages.reporting.tables.steps import DERIVED, GAP, RIGHT, WRONG, own_columns
 
-VALIDATION = "validation_right"
+VALIDATION = "validation_correct"
 # figure -> columns of its panels, in the order of the report; panels of absent columns are left out
 PROGRESS = {
     "entropy": ("entropy",),
