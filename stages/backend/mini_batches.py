@@ -1,4 +1,4 @@
-"""Which device gets which responses of a mini-batch: pure."""
+"""Which device gets which responses of a mini-batch, and how many it computes on at once: pure."""
 
 import torch
 from verl.utils.seqlen_balancing import calculate_workload, get_seqlen_balanced_partitions
@@ -17,3 +17,8 @@ def shared_out(lengths: list[int], mini_batch: int, devices: int) -> list[int]:
         for part, share in zip(parts, get_seqlen_balanced_partitions(work, devices, equal_size=True), strict=True):
             part.extend(first + place for place in share)
     return [place for part in parts for place in part]
+
+
+def at_once(responses: int, most: int) -> int:
+    """The largest number up to `most` that divides `responses`: verl cuts a batch into micro-batches of one size."""
+    return max(size for size in range(1, min(most, responses) + 1) if responses % size == 0)

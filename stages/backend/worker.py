@@ -21,6 +21,7 @@ from stages.backend.bench_config import BenchConfig
 from stages.backend.head import compute_head_in_float32
 from stages.backend.learning_rate import with_rate
 from stages.backend.loss import STATISTIC, MethodLoss, MethodView, update_of
+from stages.backend.mini_batches import at_once
 from stages.backend.weight_channel import own_channel
 from stages.methods import build
 from stages.rl.batch import Update, joined, rows
@@ -30,14 +31,30 @@ from stages.rl.method import Method
 SIGN_SECONDS = 60.0  # between two signs of life; verl's engine gives one as often while it samples
 
 
-class HeardWorker(TrainingWorker):
-    """verl's training worker, whose passes and updates, which take minutes, say in the log that they go on."""
+class BenchWorker(TrainingWorker):
+    """verl's training worker, whose passes and updates, which take minutes, say in the log that they go on.
+
+    verl refuses a batch that `train.micro_batch` does not divide; here it is cut into smaller micro-batches.
+    """
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def reset(self) -> None:
         super().reset()
+        self.engine.forward_backward_batch = evenly_cut(self.engine.forward_backward_batch)
         if torch.distributed.get_rank() == 0:  # the others wait for it, as it does for them
             self.engine.forward_step = heard(self.engine.forward_step)
+
+
+def evenly_cut(pass_of_batch: Callable[..., Any]) -> Callable[..., Any]:
+    """`pass_of_batch`, for which verl's number of responses in a micro-batch is the most that there may be."""
+
+    def pass_in_even_parts(data: TensorDict, *args: Any, **kwargs: Any) -> Any:
+        if not tu.get_non_tensor_data(data, "use_dynamic_bsz", default=True):
+            size = at_once(len(data), data["micro_batch_size_per_gpu"])
+            tu.assign_non_tensor(data, micro_batch_size_per_gpu=size)
+        return pass_of_batch(data, *args, **kwargs)
+
+    return pass_in_even_parts
 
 
 def heard(pass_of_micro_batch: Callable[..., Any], seconds: float = SIGN_SECONDS) -> Callable[..., Any]:
@@ -55,7 +72,7 @@ def heard(pass_of_micro_batch: Callable[..., Any], seconds: float = SIGN_SECONDS
     return heard_pass
 
 
-class MethodTrainingWorker(HeardWorker):
+class MethodTrainingWorker(BenchWorker):
     """verl's training worker, which takes a method's batch statistics before each optimiser step.
 
     `MethodWorker` sets the method, and the longest response allowed, in tokens.
@@ -135,7 +152,7 @@ class MethodWorker(ActorRolloutRefWorker):
     """
 
     actor_worker_cls = MethodTrainingWorker
-    ref_worker_cls = HeardWorker
+    ref_worker_cls = BenchWorker
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def init_model(self) -> None:

@@ -125,8 +125,9 @@ step each. GPUs share every mini-batch out evenly, and each goes through its par
 
 {markdown_table(columns, rows, "rrrrr")}
 
-So devices × micro_batch has to divide {mini}. With `backend.micro_batch_tokens` a GPU packs responses up to that many tokens
-instead, and devices alone have to divide it. A method with `updates_per_step` of its own has mini-batches of its own.
+So devices have to divide {mini}, and micro_batch a GPU's part, unless that is smaller: it is then computed at once. A method that
+depends on micro-batches is refused such a part. With `backend.micro_batch_tokens` a GPU packs responses up to that many tokens
+instead, and devices alone have to divide {mini}. A method with `updates_per_step` of its own has mini-batches of its own.
 """
 
 

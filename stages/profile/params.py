@@ -213,7 +213,10 @@ def _check_name(name: str, params: Params) -> None:
 
 
 def _check_sizes(name: str, method: Method, params: Params) -> None:
-    """A mini-batch is shared out evenly among the devices, and on each of them cut into whole micro-batches."""
+    """A mini-batch is shared out evenly among the devices, and on each of them cut into whole micro-batches.
+
+    A part smaller than a micro-batch is computed at once, unless the method would then be another one.
+    """
     train, backend, own = params.train, params.backend, method.settings.updates_per_step
     updates = own or train.updates_per_step
     if train.prompts_per_step % updates:
@@ -222,12 +225,18 @@ def _check_sizes(name: str, method: Method, params: Params) -> None:
             f"({train.prompts_per_step}); give a divisor"
         )
     responses = train.prompts_per_step // updates * train.responses_per_prompt
-    counted = backend.micro_batch_tokens is None or method.depends_on_micro_batches
-    if responses % (backend.all_devices * (train.micro_batch if counted else 1)):
-        parts = f"{backend.all_devices} devices" + (f" of {train.micro_batch} at once" if counted else "")
+    if responses % backend.all_devices:
         raise InputError(
-            f"{'train.micro_batch' if counted else 'backend.devices'}: {name} has mini-batches of {responses} responses, "
-            f"which {parts} cannot share evenly; give a number that divides them"
+            f"backend.devices: {name} has mini-batches of {responses} responses, which {backend.all_devices} devices cannot "
+            "share evenly; give a number that divides them"
+        )
+    part, exact = responses // backend.all_devices, method.depends_on_micro_batches
+    counted = exact or (backend.micro_batch_tokens is None and part > train.micro_batch)
+    if counted and part % train.micro_batch:
+        kind = ", which depends on micro-batches," if exact else ""
+        raise InputError(
+            f"train.micro_batch: {name}{kind} has {part} responses of a mini-batch on each device, which micro-batches of "
+            f"{train.micro_batch} cannot share evenly; give a number that divides them"
         )
 
 

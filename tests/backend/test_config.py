@@ -92,7 +92,8 @@ def test_verl_takes_every_run(name, method):
     assert (own.method, own.method_settings, own.seed) == (plan.method, plan.method_settings, plan.seed)
     updates = plan.method_settings["updates_per_step"] or train.updates_per_step
     assert actor.ppo_mini_batch_size * updates == config.data.train_batch_size == train.prompts_per_step
-    assert actor.ppo_mini_batch_size * actor.rollout_n % (params.backend.all_devices * train.micro_batch) == 0
+    part, rest = divmod(actor.ppo_mini_batch_size * actor.rollout_n, params.backend.all_devices)
+    assert rest == 0 and part % min(part, train.micro_batch) == 0
     assert (config.trainer.nnodes, config.trainer.n_gpus_per_node) == (params.backend.nodes, params.backend.devices)
     assert {config.data.seed, actor.data_loader_seed} == {plan.seed}
     assert actor.optim.override_optimizer_config.eps == train.optimiser.epsilon

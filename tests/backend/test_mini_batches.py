@@ -1,4 +1,6 @@
-"""Which responses make up a mini-batch, whatever the number of devices; and what a device says while it computes."""
+"""Which responses make up a mini-batch, whatever the number of devices; how many a device computes on at once, and what it
+says meanwhile.
+"""
 
 import sys
 import time
@@ -6,18 +8,26 @@ import time
 import pytest
 import torch
 import torch.distributed
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tensordict import TensorDict
 from torch._subclasses.fake_tensor import FakeTensorMode
+from verl.utils import tensordict_utils as tu
+from verl.workers.engine.utils import prepare_micro_batches
 
-from stages.backend.mini_batches import shared_out
+from stages.backend.mini_batches import at_once, shared_out
 from stages.backend.responses import numbered
 from stages.backend.session import bytes_below
-from stages.backend.worker import _gathered, heard
+from stages.backend.worker import _gathered, evenly_cut, heard
+from stages.common.files import InputError
 from stages.common.supervise import ProcessFailed, supervised, wait
+from stages.common.yaml_reader import safe_load
 from stages.methods import build
+from stages.profile.params import load
 from stages.rl.batch import TrainingStep, Update
 from stages.rl.batch_statistics import with_batch_statistics
+from tests.project import ROOT
 
 
 @st.composite
@@ -66,6 +76,58 @@ def test_a_response_has_its_number_wherever_it_stands(order):
     index, group = numbered([keys[place] for place in order], [prompts[place] for place in order])
     assert index.tolist() == list(order)
     assert group.tolist() == [place // 4 for place in order]
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_micro_batches_are_alike_and_no_larger_than_they_may_be(responses, most):
+    size = at_once(responses, most)
+    assert responses % size == 0 and size <= most
+    if responses % most == 0 or responses <= most:
+        assert size == min(responses, most)
+
+
+@pytest.mark.parametrize("responses, sizes", [(64, [16] * 4), (16, [16]), (8, [8]), (24, [12, 12])])
+def test_verl_cuts_any_batch(responses, sizes):
+    """24: three mini-batches of 8, of which verl computes the log-probs together."""
+
+    def cut(data):
+        return [len(part) for part in prepare_micro_batches(data)[0]]
+
+    data = TensorDict({"numbers": torch.arange(responses)}, batch_size=responses)
+    tu.assign_non_tensor(data, use_dynamic_bsz=False, micro_batch_size_per_gpu=16)
+    if responses % 16:
+        with pytest.raises(AssertionError):
+            cut(data)
+    assert evenly_cut(cut)(data) == sizes
+
+
+@pytest.mark.parametrize(
+    "micro_batch, devices, grpo, said",
+    [
+        (32, 1, {"updates_per_step": 16}, None),  # mini-batches of 8
+        (64, 1, {}, None),  # of 32, as the others
+        (24, 2, {}, None),
+        (24, 1, {}, "train.micro_batch: grpo has 32 responses of a mini-batch on each device"),
+        (8, 3, {}, "backend.devices: grpo has mini-batches of 32 responses"),
+        (
+            32,
+            1,
+            {"updates_per_step": 16, "aggregation": "micro-batch-token-mean"},
+            "grpo, which depends on micro-batches",
+        ),
+        (8, 1, {"updates_per_step": 16, "aggregation": "micro-batch-token-mean"}, None),
+    ],
+)
+def test_which_micro_batches_a_run_may_have(tmp_path, micro_batch, devices, grpo, said):
+    content = safe_load((ROOT / "profiles/smoke.yaml").read_text())
+    content["train"]["micro_batch"], content["backend"]["devices"] = micro_batch, devices
+    content["method_settings"]["grpo"] = grpo
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    if said is None:
+        assert load(tmp_path / "params.yaml").train.micro_batch == micro_batch
+    else:
+        with pytest.raises(InputError, match=said):
+            load(tmp_path / "params.yaml")
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The real actor on one and on two ranks, with large and small micro-batches, padded and not: the gradient is the same."""
+"""The real actor on one and on two ranks, with large and small micro-batches, padded and not: the gradient is the same.
+
+A micro-batch larger than a rank's part of the mini-batch is that part.
+"""
 
 import os
 import subprocess
@@ -28,8 +31,8 @@ SEVERAL = [
 OF_MICRO_BATCHES = ["forking_tokens=code", "kl_cov=verl"]  # what these learn depends on the micro-batch
 # ranks -> (micro-batch, tokens of one without padding) of the actors
 ACTORS: dict[int, list[tuple[int, int | None]]] = {
-    1: [(RESPONSES, None), (8, None), (8, TOKENS)],
-    2: [(8, None), (8, TOKENS)],
+    1: [(RESPONSES, None), (8, None), (8, TOKENS), (40, None)],
+    2: [(8, None), (8, TOKENS), (24, None)],
 }
 
 
@@ -120,9 +123,10 @@ SPLITS = {
     "without padding": (1, 8, TOKENS),
     "without padding on two ranks": (2, 8, TOKENS),
 }
+LARGER = {"larger micro-batch": (1, 40, None), "larger micro-batch on two ranks": (2, 24, None)}
 
 
-@pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
+@pytest.mark.parametrize("split", (SPLITS | LARGER).values(), ids=SPLITS | LARGER)
 @pytest.mark.parametrize("name", SEVERAL)
 def test_the_split_of_a_mini_batch_changes_no_gradient(gradients, name, split):
     assert same(gradients[1, RESPONSES, None][name], gradients[split][name])
@@ -133,6 +137,12 @@ def test_what_looks_at_micro_batches_depends_on_them_and_on_neither_ranks_nor_pa
     for split in SPLITS.values():
         assert same(gradients[1, 8, None][name], gradients[split][name])
     assert not same(gradients[1, RESPONSES, None][name], gradients[1, 8, None][name])
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_micro_batch_larger_than_the_mini_batch_is_the_mini_batch(gradients, name):
+    whole, larger = gradients[1, RESPONSES, None][name], gradients[1, 40, None][name]
+    assert all(torch.equal(whole[weight], larger[weight]) for weight in whole)
 
 
 def test_methods_differ(gradients):

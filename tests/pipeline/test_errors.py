@@ -112,7 +112,7 @@ WRONG = {
     "devices that do not divide a mini-batch": (
         "threads: 2",
         "threads: 2\n  devices: 3",
-        ["train.micro_batch", "mini-batches", "3 devices"],
+        ["backend.devices", "mini-batches", "3 devices"],
     ),
     "fewer tokens at once than a sequence may have": (
         "threads: 2",

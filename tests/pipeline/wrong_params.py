@@ -98,7 +98,7 @@ SMOKE: list[Row] = [
     ('temperature of zero', 'temperature: 1.0', 'temperature: 0.0', ('train.temperature', '0')),
     ('temperature of a hundred', 'temperature: 1.0', 'temperature: 100.0', ('train.temperature', 'less than or equal to')),
     ('micro-batch of zero', 'micro_batch: 32', 'micro_batch: 0', ('train.micro_batch', '0')),
-    ('micro-batch larger than a mini-batch', 'micro_batch: 32', 'micro_batch: 64', ('train.micro_batch', '32 responses')),
+    ('micro-batch larger than a mini-batch', 'method_settings:\n', 'method_settings:\n  grpo: {aggregation: micro-batch-token-mean, updates_per_step: 8}\n', ('train.micro_batch', 'grpo', 'depends on micro-batches', '16 responses')),
     ('micro-batch that does not divide', 'micro_batch: 32', 'micro_batch: 12', ('train.micro_batch', '12')),
     ('more updates than prompts', 'updates_per_step: 4', 'updates_per_step: 32', ('prompts_per_step', 'multiple')),
     ('responses longer than the model', 'max_response_tokens: 56', 'max_response_tokens: 500', ('train.max_response_tokens', '128', '532')),

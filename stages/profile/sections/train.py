@@ -53,7 +53,10 @@ class Train(Section):
         ge=2, le=MOST_RESPONSES, description="the group; an advantage compares its responses, so one alone has none"
     )
     updates_per_step: PositiveInt = Field(description="optimiser steps that a step's prompts are shared out among")
-    micro_batch: Count = Field(description="responses a device holds at once; no result depends on it but by rounding")
+    micro_batch: Count = Field(
+        description="responses a device holds at once, or all of its part of a mini-batch where that is fewer; no result "
+        "depends on it but by rounding"
+    )
     reward: Reward = Field(description="the grader that says which responses are right (stages/graders)")
     temperature: float = Field(gt=0, le=10, description="of sampling in training")
     max_prompt_tokens: Tokens = Field(description="of a prompt, chat template included; longer ones are left out")
