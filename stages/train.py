@@ -8,14 +8,15 @@ evaluates them) and `versions.json` (also how many prompts were trained on). Sec
 killed run goes on from its last checkpoint, and a changed one starts clean. Of a run whose outputs are written only the weights
 stay there.
 
-With `backend.share_session`, the first training that `dvc repro` starts trains all runs that are due, one after the other
-in one process; the stages after it find their work done.
+With `backend.share_session`, the first training that `dvc repro` starts trains all runs that are due and have its
+training set, one after the other in one process; the stages after it find their work done.
 """
 
 import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -66,10 +67,9 @@ def main(arguments: list[str]) -> None:
         if not run.is_done():
             runs = [run]
             if plan.backend.share_session:
-                for stage in due(f"train@{profile}-{name}")[1:]:
-                    other = TrainPlan.read(
-                        results / "plan" / "train" / f"{stage.removeprefix(f'train@{profile}-')}.json"
-                    )
+                names = [stage.removeprefix(f"train@{profile}-") for stage in due(f"train@{profile}-{name}")[1:]]
+                others = (TrainPlan.read(results / "plan" / "train" / f"{other}.json") for other in names)
+                for other in of_same_set(plan, others):
                     further = _run(profile, other, inputs)
                     if not further.is_done() and locks.enter_context(held(further.work / "lock")):
                         runs.append(further)
@@ -81,6 +81,11 @@ def main(arguments: list[str]) -> None:
             TrainingRecord(packages=packages, seed=plan.seed, **read_json(run.work / "prompts.json")),
         )
         run.forget_states()
+
+
+def of_same_set(plan: TrainPlan, others: Iterable[TrainPlan]) -> list[TrainPlan]:
+    """Those of `others` that a session of `plan` can train as well: it reads one training set."""
+    return [other for other in others if other.train.dataset == plan.train.dataset]
 
 
 def _run(profile: str, plan: TrainPlan, inputs: list[str]) -> Run:

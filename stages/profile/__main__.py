@@ -83,7 +83,11 @@ def document() -> str:
             title = f"{name}.<name>" if get_origin(field.annotation) is dict else name
             read = f"\nRead by: {READ_BY.get(name) or _readers(name)}.\n"
             parts += [f"## {title}\n{read}\n{_table(_leaves(schema))}", *_below(schema, title)]
-    own = "## method_settings.<name>\n\nOf every method; [methods.md](methods.md) has what each adds, and gives another default.\n\n"
+    own = (
+        "## method_settings.<name>\n\nOf every method; [methods.md](methods.md) has what each adds, and gives another default."
+        "\nBeside these, `method` says which one a name of your own runs, and `dataset` what the run is trained on, one of"
+        "\n`data.training` or `data.subsets`; without it that is `train.dataset`.\n\n"
+    )
     # Markdown takes <name> for an element of a page, and shows nothing of it
     return PLACEHOLDER.sub(r"&lt;\1&gt;", "\n".join([*parts, own + _table(_leaves(Settings)), batch()]))
 

@@ -24,7 +24,7 @@ from stages.profile.sections.probes import Probes
 from stages.profile.sections.published import Published
 from stages.profile.sections.released import Released
 from stages.profile.sections.train import Train
-from stages.profile.sections.tuning import Tuning
+from stages.profile.sections.tuning import Point, Tuning
 from stages.profile.training_reward import check_reward
 from stages.profile.training_sets import check_training_sets
 from stages.profile.tuning import check_tuning
@@ -44,7 +44,9 @@ class Params(Section):
         "`models` are evaluated, and nothing is trained",
     )
     method_settings: dict[str, dict[str, Any]] = Field(
-        {}, description="what differs from a method's defaults; under a name of your own, `method` says which it runs"
+        {},
+        description="what differs from a method's defaults; under a name of your own, `method` says which it runs; "
+        "`dataset`: what is trained on in the place of train.dataset",
     )
     tuning: Tuning | None = Field(
         None, description="settings that are tried for each method, and what chooses among them"
@@ -85,10 +87,14 @@ class Params(Section):
             )
         if not self.data.training and self.methods:
             raise ValueError("data.training: missing, and methods names what is trained; name a set")
-        if self.data.training and self.train.dataset not in [*self.data.training, *self.data.subsets]:
-            known = f"data.training {self.data.training}"
-            known += f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
-            raise ValueError(f"train.dataset: {self.train.dataset!r} is not in {known}")
+        own = {name: settings["dataset"] for name, settings in self.method_settings.items() if "dataset" in settings}
+        trained_on = {"train.dataset": self.train.dataset} if self.data.training else {}
+        trained_on |= {f"method_settings.{name}.dataset": dataset for name, dataset in own.items()}
+        for field, dataset in trained_on.items():
+            if dataset not in [*self.data.training, *self.data.subsets]:
+                known = f"data.training {self.data.training}"
+                known += f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
+                raise ValueError(f"{field}: {dataset!r} is not in {known}")
         if (validation := self.train.validation) and self.methods:
             others = [name for name in self.data.training if name != self.train.dataset]
             if validation.dataset not in others:
@@ -96,6 +102,12 @@ class Params(Section):
                     f"train.validation.dataset: {validation.dataset!r} is not among data.training beside the one that is trained "
                     f"on, {others}; declare it there"
                 )
+            for name, dataset in own.items():
+                if dataset == validation.dataset:
+                    raise ValueError(
+                        f"method_settings.{name}.dataset: {dataset!r} is what train.validation validates on; train or "
+                        "validate on another set"
+                    )
         for field, template in (("data.prompt", self.data.prompt), ("evaluation.prompt", self.evaluation.prompt)):
             if template is not None and template not in PROMPTS:
                 raise ValueError(f"{field}: {template!r} is no template; known are {', '.join(PROMPTS)}")
@@ -106,7 +118,8 @@ class Params(Section):
                 raise ValueError(
                     f"evaluation.prompts.{name}: {template!r} is no template; known are {', '.join(PROMPTS)}"
                 )
-        check_reward(self.train, self.data)
+        for train in (self.train, *map(self.train_of, own)):
+            check_reward(train, self.data)
         benchmarks = check_evaluation(self.evaluation, self.data.prompt, len(self.seeds))
         check_rules(self.checkpoints, self.train, benchmarks)
         if self.checkpoints and self.backend.engine_devices > 1:
@@ -141,6 +154,11 @@ class Params(Section):
         for name in self.published.rows if self.published else ():
             if name not in self.methods:
                 raise ValueError(f"published.rows.{name}: no such run; methods are {', '.join(self.methods)}")
+            if (dataset := self.train_of(name).dataset) != self.train.dataset:
+                raise ValueError(
+                    f"published.rows.{name}: it is trained on {dataset!r}, and published.train_data is what train.dataset "
+                    "stands for; remove the row"
+                )
         laboratory = self.data.lab or self.model.source == "lab" or self.evaluation.protocol == "laboratory"
         if self.published and laboratory:
             raise ValueError(
@@ -154,8 +172,8 @@ class Params(Section):
         A name is a method's own, one that `method_settings.<name>.method` makes a further run of a method, or one of
         `tuning`. InputError where a method's own name is given to another one, or a setting is unknown or wrong.
         """
-        point = self.tuning.points().get(name) if self.tuning else None
-        settings = dict(self.method_settings.get(point.of if point else name, {}))
+        point, settings = self._declared(name)
+        settings.pop("dataset", None)
         method = str(settings.pop("method", point.of if point else name))
         if point:
             place = f"tuning.grids.{point.of}"
@@ -165,6 +183,16 @@ class Params(Section):
                 f"method_settings.{name}.method: {name} is a method itself; choose another name for a run of {method}"
             )
         return method, build(method, settings, f"method_settings.{name}").settings.model_dump()
+
+    def train_of(self, name: str) -> Train:
+        """Section `train` as it is for `name` of `methods` or `method_settings`, whose `dataset` comes first."""
+        _, settings = self._declared(name)
+        return self.train.model_copy(update={"dataset": settings.get("dataset", self.train.dataset)})
+
+    def _declared(self, name: str) -> tuple[Point | None, dict[str, Any]]:
+        """The point of `tuning` that a run is, and what `method_settings` says of it; a point's is said of its grid."""
+        point = self.tuning.points().get(name) if self.tuning else None
+        return point, dict(self.method_settings.get(point.of if point else name, {}))
 
 
 def load(path: Path) -> Params:

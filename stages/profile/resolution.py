@@ -140,6 +140,11 @@ def report_plan(params: Params, code: Code = fingerprint) -> ReportPlan:
         checkpoints=params.checkpoints,
         probes=list(declared_probes(params)),
         train=params.train,
+        datasets={
+            name: dataset
+            for name in params.methods
+            if (dataset := params.train_of(name).dataset) != params.train.dataset
+        },
         backend=params.backend,
         published=params.published,
         claims=params.claims,
@@ -157,9 +162,9 @@ def training_plan(params: Params, name: str, seed: int, code: Code = fingerprint
         seed=derive_seed(params.bench_seed, seed),
         method=method,
         method_settings=settings,
-        train=params.train,
+        train=params.train_of(name),
         kept_steps=kept_steps(params.checkpoints, params.train),
-        training_folder=_training_folder(params),
+        training_folder=_training_folder(params, name),
         backend=params.backend,
     )
 
@@ -174,15 +179,15 @@ def probe_plan(params: Params, declared: DeclaredProbe, code: Code = fingerprint
         method=method,
         method_settings=settings,
         **declared.numbers,
-        train=params.train,
-        training_folder=_training_folder(params),
+        train=params.train_of(declared.method),
+        training_folder=_training_folder(params, declared.method),
         platform=params.backend.platform,
         threads=params.backend.threads,
     )
 
 
-def _training_folder(params: Params) -> Literal["data/train", "subsets"]:
-    return "subsets" if params.train.dataset in params.data.subsets else "data/train"
+def _training_folder(params: Params, name: str) -> Literal["data/train", "subsets"]:
+    return "subsets" if params.train_of(name).dataset in params.data.subsets else "data/train"
 
 
 def derive_seed(bench_seed: int, seed: int) -> int:

@@ -16,7 +16,7 @@ from stages.profile.resolution import report_plan
 from stages.protocols.effective import EffectiveProtocol
 from stages.protocols.record import FOLDER, load_protocols
 from stages.published.table import load_published
-from stages.reporting.tables.comparison import published_name, stands_for
+from stages.reporting.tables.comparison import on_another_set, published_name, stands_for
 from stages.reporting.tables.gains import AVERAGE
 from stages.reporting.tables.scores import powers
 from stages.statistics import least_difference, planned_error, seeds_for_equivalence
@@ -48,6 +48,8 @@ def foreseen_verdicts(params: Params, results: Path = Path("results")) -> list[s
         lines.append(
             f"verdicts on trained methods need {SEEDS} training seeds, of which the profile has {len(params.seeds)}"
         )
+    if other_sets := on_another_set(report_plan(params)):
+        lines.append(other_sets)
     return [
         *lines,
         "",

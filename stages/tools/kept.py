@@ -115,15 +115,25 @@ def declared(params: Params) -> list[tuple[str, str, int]]:
 
 def settings_of_all(params: Params) -> dict[str, str]:
     """Run or probe -> sha256 of all that its numbers follow from, but for the code and its packages."""
-    common = params.model_dump(mode="json", include={"bench_seed", "data", "model", "train", "backend"})
+    common = params.model_dump(mode="json", include={"bench_seed", "model", "backend"})
     said: dict[str, dict[str, Any]] = {}
     for name, method, seed in declared(params):
         kind, settings = params.method_of(method)
-        said[name] = {"method": kind, "settings": settings, "seed": seed}
+        said[name] = {"method": kind, "settings": settings, "seed": seed, **_trained_on(params, method)}
     for name, probe in declared_probes(params).items():
         own = probe_plan(params, probe).model_dump(mode="json", exclude={"code", "environment"})
-        said[name] = {"probe": own}
+        said[name] = {"probe": own, **_trained_on(params, probe.method)}
     return {name: hashlib.sha256(dump_json(common | own).encode()).hexdigest() for name, own in said.items()}
+
+
+def _trained_on(params: Params, method: str) -> dict[str, Any]:
+    """Sections `train` and `data` as they are for `method`: a subset concerns only the runs that are trained on it."""
+    train = params.train_of(method)
+    subsets = {name: subset for name, subset in params.data.subsets.items() if name == train.dataset}
+    return {
+        "train": train.model_dump(mode="json"),
+        "data": params.data.model_copy(update={"subsets": subsets}).model_dump(mode="json"),
+    }
 
 
 def _add_runs(folder: Path, params: Params, here: Plans, rows: dict[str, list[dict[str, Any]]]) -> dict[str, str]:

@@ -54,13 +54,12 @@ def main(arguments: list[str]) -> None:
 def trained(method: str, seed: int) -> list[dict[str, int | float]]:
     """The first steps of the run by this code, a line each."""
     params = load(Path(f"profiles/{PROFILE}.yaml"))
-    results = Path("results") / PROFILE
-    data, model = results / "data" / "train" / f"{params.train.dataset}.parquet", results / "model"
+    results, plan = Path("results") / PROFILE, training_plan(params, method, seed)
+    data, model = results / plan.training_folder / f"{plan.train.dataset}.parquet", results / "model"
     for path in (data, model):
         if not path.exists():
             raise InputError(f"{path} is missing: make repro PROFILE=lab TARGETS='model@lab prepare@lab' makes it")
     assert_versions(params.backend.platform)
-    plan = training_plan(params, method, seed)
     short = plan.train.model_copy(update={"steps": STEPS, "checkpoint_every": STEPS})
     run = Run(plan.model_copy(update={"train": short}), Path("work", PROFILE, "rerun").resolve())
     shutil.rmtree(run.work, ignore_errors=True)

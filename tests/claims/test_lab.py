@@ -14,6 +14,7 @@ from stages.claims.schema import read_claims
 from stages.common.files import InputError, write_jsonl
 from stages.profile.params import load
 from stages.profile.resolution import plans
+from stages.profile.sections.subset import Subset
 from stages.reporting.tables.claims import SCORES
 from stages.tools.kept import KEPT, collect, read, settings_of_all
 from stages.tools.ledger import CLAIMS, DOCUMENT, FIGURES, written
@@ -54,6 +55,29 @@ def test_the_kept_steps_are_whole_and_of_declared_runs():
         run for path in CLAIMS.glob("*.yaml") for claim in read_claims(path).claims.values() for run in claim.runs
     }
     assert set(kept.methods) <= claimed | {"positive_flipped"}
+
+
+def test_a_subset_concerns_only_what_was_trained_on_it():
+    params = load(Path("profiles/lab.yaml"))
+
+    def with_part(prompts: int) -> dict[str, str]:
+        part = {
+            "part": Subset(of="lab", by="random", prompts=prompts),
+            "other": Subset(of="lab", by="random", prompts=8),
+        }
+        return settings_of_all(
+            params.model_copy(
+                update={
+                    "data": params.data.model_copy(update={"subsets": part}),
+                    "methods": [*params.methods, "grpo_part"],
+                    "method_settings": {**params.method_settings, "grpo_part": {"method": "grpo", "dataset": "part"}},
+                }
+            )
+        )
+
+    before, small, large = settings_of_all(params), with_part(32), with_part(64)
+    assert before.items() <= small.items() and small.keys() - before.keys() == {f"grpo_part-{s}" for s in params.seeds}
+    assert {run for run in small if small[run] != large[run]} == small.keys() - before.keys()
 
 
 def test_methods_are_told_apart_by_more_than_their_seeds_spread():

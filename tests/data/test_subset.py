@@ -1,5 +1,6 @@
 """Parts of a training set: at random, and the largest clusters of the smoke model's embeddings of its prompts."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,14 @@ from stages.common.files import InputError, read_json, sha256
 from stages.common.yaml_reader import safe_load
 from stages.datasets import embeddings
 from stages.datasets.embeddings import batches, cluster, embed
+from stages.datasets.sources import SOURCES, load_sources
 from stages.datasets.subsets import at_random, largest_clusters
 from stages.prepare import prepare
 from stages.profile.fingerprint import code_files
 from stages.profile.params import Params, load
 from stages.profile.resolution import plans
 from stages.subset import write_subsets
+from stages.train import of_same_set
 from tests.plans import prepare_plan, subset_plan
 from tests.project import ROOT
 
@@ -176,3 +179,101 @@ def test_no_other_part_of_the_pipeline_is_made_of_the_embedding_code():
     }
     assert "stages/datasets/embeddings.py" not in files
     assert "stages/datasets/embeddings.py" in {str(path) for path in code_files(["stages.subset"])}
+
+
+# A training set of a run's own
+
+
+PART = {"of": "lab", "by": "random", "prompts": 64}
+
+
+def with_own_set(tmp_path: Path, *changes: tuple[str, str]) -> Params:
+    """Smoke with the subset `part` and the run grpo_part, which is trained on it; then `changes`."""
+    text = (ROOT / "profiles/smoke.yaml").read_text()
+    for old, new in (
+        ("methods: [grpo,", "methods: [grpo, grpo_part,"),
+        ("method_settings:\n", "method_settings:\n  grpo_part: {method: grpo, dataset: part}\n"),
+        ("  prompt: plain\n  lab:\n", f"  prompt: plain\n  subsets: {{part: {json.dumps(PART)}}}\n  lab:\n"),
+        *changes,
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (tmp_path / "params.yaml").write_text(text)
+    return load(tmp_path / "params.yaml")
+
+
+def test_a_run_with_a_set_of_its_own_leaves_the_plans_of_all_others_as_they_are(tmp_path):
+    made, without = plans(with_own_set(tmp_path)), plans(load(ROOT / "profiles/smoke.yaml"))
+    changed = {name for name in made if name not in without or made[name].text() != without[name].text()}
+    assert changed == {"train/grpo_part-1", "subset", "report"}
+    own, other = made["train/grpo_part-1"], made["train/grpo-1"]
+    assert (own.training_folder, own.train.dataset) == ("subsets", "part")
+    assert own.train == other.train.model_copy(update={"dataset": "part"})
+    assert (own.method, own.method_settings, own.code) == (other.method, other.method_settings, other.code)
+    assert made["report"].datasets == {"grpo_part": "part"}
+    assert "datasets" not in without["report"].text()
+
+
+def test_a_method_can_have_a_set_under_its_own_name(tmp_path):
+    made = plans(with_own_set(tmp_path, ("  grpo_part: {method", "  grpo: {dataset: part}\n  grpo_part: {method")))
+    assert made["train/grpo-1"].train.dataset == "part" and made["train/par-1"].train.dataset == "lab"
+
+
+def test_a_probe_looks_at_the_set_of_its_run(tmp_path):
+    probes = "\nprobes: {base: {grpo: {}}, trained: {grpo_part-1: {}, grpo-1: {}}}\nbackend:\n"
+    made = plans(with_own_set(tmp_path, ("\nbackend:\n", probes)))
+    found = {name: (plan.training_folder, plan.train.dataset) for name, plan in made.items() if "diagnose" in name}
+    assert found == {
+        "diagnose/base.grpo": ("data/train", "lab"),
+        "diagnose/grpo_part-1": ("subsets", "part"),
+        "diagnose/grpo-1": ("data/train", "lab"),
+    }
+
+
+def test_a_session_takes_along_the_runs_of_its_set_alone(tmp_path):
+    made = plans(with_own_set(tmp_path, ("grpo_part,", "grpo_part, par_part,"), ("method_settings:\n", PAR_PART)))
+    trainings = [plan for name, plan in made.items() if name.startswith("train/")]
+    taken = {plan.run: [other.run for other in of_same_set(plan, trainings)] for plan in trainings}
+    assert taken["grpo_part-1"] == taken["par_part-1"] == ["grpo_part-1", "par_part-1"]
+    assert taken["grpo-1"] == ["grpo-1", "clip_higher-1", "steer-1", "par-1", "flexible-1"]
+
+
+PAR_PART = "method_settings:\n  par_part: {method: par, dataset: part}\n"
+TWO_SETS = ("training: [lab]", "training: [lab, dapo_math_17k]")
+VALIDATED = ("checkpoint_every: 6", "checkpoint_every: 6\n  validation: {dataset: dapo_math_17k, every: 6, prompts: 4}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([("dataset: part}", "dataset: prat}")], "method_settings.grpo_part.dataset: 'prat' is not in data.training"),
+        ([("dataset: part}", "dataset: prat}")], r"\['lab'\] or data.subsets \['part'\]$"),
+        ([("dataset: part}", "dataset: }")], "method_settings.grpo_part.dataset: None is not in data.training"),
+        ([("dataset: part}", "dataset: [part]}")], r"method_settings.grpo_part.dataset: \['part'\] is not in"),
+        ([("dataset: part}", "datset: part}")], "method_settings.grpo_part.datset"),
+        (
+            [TWO_SETS, VALIDATED, ("dataset: part}", "dataset: dapo_math_17k}")],
+            "method_settings.grpo_part.dataset: 'dapo_math_17k' is what train.validation validates on; train or validate",
+        ),
+    ],
+)
+def test_a_wrong_set_of_a_run_is_explained(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message) as error:
+        with_own_set(tmp_path, *changes)
+    assert "\n" not in str(error.value)
+
+
+def test_what_rewards_training_has_to_compare_the_golds_of_every_set():
+    """dapo_math_17k has numbers, which text compares; another set has formulas."""
+    content = safe_load((ROOT / "profiles/qwen2.5-math-7b-dapo.yaml").read_text())
+    formulas = next(
+        name
+        for name, source in load_sources(SOURCES).items()
+        if source.use == "training" and source.golds == "formulas"
+    )
+    content["train"]["reward"] = "math_dapo"
+    content["data"]["training"].append(formulas)
+    Params.model_validate(content)
+    content["method_settings"]["grpo"] = {"dataset": formulas}
+    with pytest.raises(ValueError, match=f"train.reward: math_dapo compares text, and the golds of {formulas}"):
+        Params.model_validate(content)

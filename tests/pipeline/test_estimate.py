@@ -28,6 +28,7 @@ from stages.tools.estimation.hours import (
     evaluation_hours,
     training_hours,
 )
+from stages.tools.estimation.text import table
 from stages.tools.foreseen_verdicts import foreseen, foreseen_verdicts
 from stages.verdicts import PublishedMethod, compare
 from tests.pipeline.profiles import PAPERS, of_profile
@@ -113,6 +114,28 @@ def test_a_run_under_its_own_name_stands_for_no_row_unless_told():
     )
     with pytest.raises(InputError, match="published.rows: steer and steer_05 both stand for steer, variant none"):
         standing_for(PAPERS[0], ["steer_05", "steer"], further, {"steer_05": PublishedRow(method="steer")})
+
+
+def test_a_run_on_another_set_stands_for_no_row(tmp_path):
+    """Whether it is named as its method or not; in the estimate it is named with its set."""
+    content = safe_load((ROOT / f"profiles/{PAPERS[0]}.yaml").read_text())
+    content["data"]["subsets"] = {"part": {"of": "steer_dapo_math_17k", "by": "random", "prompts": 512}}
+    content["method_settings"] |= {
+        "grpo_part": {"method": "grpo", "dataset": "part"},
+        "steer": {**content["method_settings"].get("steer", {}), "dataset": "part"},
+    }
+    content["methods"].append("grpo_part")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    params = load(tmp_path / "params.yaml")
+    found = stands_for(report_plan(params))
+    assert "grpo" in found and not {"grpo_part", "steer"} & found.keys()
+    said = "Compared with no published number, because trained on another set: `steer` (part), `grpo_part` (part)."
+    assert said in foreseen_verdicts(params)
+    assert {"grpo", "steer (on part)", "grpo_part (grpo, on part)"} <= set(table(params, None)["run"])
+    content["published"]["rows"] = {"grpo_part": {"method": "grpo"}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match="published.rows.grpo_part: it is trained on 'part'.*; remove the row"):
+        load(tmp_path / "params.yaml")
 
 
 def test_a_name_of_ones_own_is_a_run_of_its_method(tmp_path):

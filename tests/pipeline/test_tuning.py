@@ -54,6 +54,18 @@ def test_a_point_is_its_method_with_two_settings_more(profile):
     assert params.method_of("clip_cov_mine_4") == ("clip_cov", expected)
 
 
+def test_a_point_is_trained_on_the_set_of_its_grid(profile):
+    params = profile(
+        ("  prompt: plain\n  own", "  prompt: plain\n  subsets: {part: {of: lab, by: random, prompts: 64}}\n  own"),
+        (
+            "clip_cov_mine: {method: clip_cov, share: 0.02}",
+            "clip_cov_mine: {method: clip_cov, share: 0.02, dataset: part}",
+        ),
+    )
+    assert [params.train_of(name).dataset for name in ("par_1", "clip_cov_mine_1")] == ["lab", "part"]
+    assert params.method_of("clip_cov_mine_1")[0] == "clip_cov"
+
+
 def test_every_point_is_trained_and_the_held_out_set_is_sampled_and_not_reported(profile):
     params = profile()
     made = plans(params)
@@ -90,6 +102,10 @@ WRONG = {
     "another method in a point": (
         ("step: [0.1, 0.2]", "method: [par, steer]"),
         "tuning.grids.par.method: is not tuned; remove it",
+    ),
+    "a training set in a point": (
+        ("step: [0.1, 0.2]", "dataset: [lab, part]"),
+        "tuning.grids.par.dataset: is not tuned; remove it",
     ),
     "a run that is not declared": (("par_2, ", ""), "tuning.grids: its runs are to stand in methods; add par_2"),
     "a run that is another's": (

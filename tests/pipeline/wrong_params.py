@@ -110,6 +110,7 @@ SMOKE: list[Row] = [
     ('validation on a benchmark', 'checkpoint_every: 6', 'checkpoint_every: 6\n  validation: {dataset: lab_chain, every: 6, prompts: 4}', ('train.validation.dataset', 'lab_chain', 'data.training')),
     ('validation of the base model alone', 'checkpoint_every: 6', 'checkpoint_every: 6\n  validation: {dataset: lab, every: 18, prompts: 4}', ('train.validation.every', '18')),
     ('validation with answers all alike', 'checkpoint_every: 6', 'checkpoint_every: 6\n  validation: {dataset: lab, every: 6, prompts: 4, responses_per_prompt: 4}', ('train.validation.responses_per_prompt', 'temperature')),
+    ('a set of a run that there is not', 'method_settings:\n', 'method_settings:\n  grpo: {dataset: lap}\n', ('method_settings.grpo.dataset', 'lap', 'data.training')),
     ('settings as a list', 'method_settings:\n', 'method_settings: []\nx:\n', ('method_settings',)),
     ('settings of no method', 'method_settings:\n', 'method_settings:\n  grppo: {share: 0.1}\n', ('method_settings.grppo', 'grppo')),
     ('settings of a name without `method`', 'method_settings:\n', 'method_settings:\n  mine: {clip_ratio_high: 0.3}\n', ('method_settings.mine', 'method')),

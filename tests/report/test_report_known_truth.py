@@ -99,6 +99,13 @@ def test_true_gap_10_is_not_reproduced(tmp_path, truth):
         assert "the difference is +10.0, 95 % interval [" in written and "which is beyond chance" in written
 
 
+def test_a_run_on_another_set_is_set_against_no_published_number(tmp_path, truth):
+    results(tmp_path, truth, gap=0.0, datasets={"steer": "part"})
+    rows, text, _ = report(tmp_path)
+    assert {row["run"] for row in rows} == {"base", "grpo", "clip_cov"}
+    assert "Compared with no published number, because trained on another set: `steer` (part)." in text
+
+
 def test_what_cannot_be_compared_is_not(tmp_path, truth):
     folder = results(tmp_path, truth, gap=0.0, released=["oat-zero-7b"])
     path = folder / "plan" / "report.json"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from stages.common.files import InputError
 from stages.profile.plans.base import Plan
@@ -16,7 +16,8 @@ from stages.protocols.effective import EffectiveProtocol
 
 
 class ReportPlan(Plan):
-    """`method_of`: name under `methods` -> method. `method_settings`: run -> its complete settings. `benchmarks`: name ->
+    """`method_of`: name under `methods` -> method. `method_settings`: run -> its complete settings. `datasets`: name
+    under `methods` -> what it is trained on, where that is not train.dataset. `benchmarks`: name ->
     samples a problem, without the set that `tuning` chooses on. `released`: evaluated models that others trained. `checkpoints`: name -> rule, of those
     evaluated beside the last; `probes`: names of those that examined steps; `claims`: files of data/claims. `protocol`: the
     effective one, in which nothing is
@@ -37,9 +38,15 @@ class ReportPlan(Plan):
     checkpoints: dict[str, str] = {}
     probes: list[str] = []
     train: Train
+    # left out where all runs are trained on one set: such a plan says nothing of it
+    datasets: dict[str, str] = Field({}, exclude_if=lambda datasets: not datasets)
     backend: Backend
     published: Published | None
     claims: list[str] = []
+
+    def dataset_of(self, name: str) -> str:
+        """What `name` of `methods` is trained on."""
+        return self.datasets.get(name, self.train.dataset)
 
     @classmethod
     def read_of(cls, profile: str, path: Path) -> Self:

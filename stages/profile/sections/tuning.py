@@ -37,7 +37,7 @@ class Tuning(Section):
             if others := [setting for setting in grid if setting != RATE][1:]:
                 raise ValueError(f"grids.{name}: {others[0]} is one too many; vary {RATE} and one other setting")
             for setting, values in grid.items():
-                if setting in ("method", "control"):
+                if setting in ("method", "control", "dataset"):
                     raise ValueError(f"grids.{name}.{setting}: is not tuned; remove it")
                 if len(values) != len({repr(value) for value in values}) or not values:
                     raise ValueError(f"grids.{name}.{setting}: {values} is empty or repeats a value; give each once")

@@ -38,6 +38,7 @@ def part_that_is_there(folder: Path, plan: ReportPlan) -> tuple[ReportPlan, list
             "runs": runs,
             "method_of": {name: plan.method_of[name] for name in methods},
             "method_settings": {run: plan.method_settings[run] for run in runs},
+            "datasets": {name: dataset for name, dataset in plan.datasets.items() if name in methods},
             "released": released,
             "checkpoints": rules,
             "probes": probes,

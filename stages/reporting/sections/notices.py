@@ -21,6 +21,7 @@ def notices(results: Results, counts: pd.DataFrame) -> list[Notice]:
         _outcomes(counts),
         *_untested(results),
         *_without_one_update(results),
+        *_training_sets(results),
         *_overrides(results),
         *_dropped_groups(results),
         *_absent_graders(results),
@@ -91,6 +92,17 @@ def _without_one_update(results: Results) -> Iterator[str]:
             f"No run is strictly on-policy GRPO, one update a step (`grpo_one_update: {{method: {REFERENCE}, updates_per_step: 1}}`):"
             " what methods with more updates gain is not set against what fewer updates alone gain. Such methods:"
             f" {', '.join(f'`{name}`' for name in several)}."
+        )
+
+
+def _training_sets(results: Results) -> Iterator[str]:
+    """Which runs are not trained on the set that the others are."""
+    if datasets := results.plan.datasets:
+        named = ", ".join(f"`{name}` on `{dataset}`" for name, dataset in datasets.items())
+        rest = f"; all others on `{results.plan.train.dataset}`" if len(datasets) < len(results.methods) else ""
+        yield (
+            f"Runs differ in what they are trained on: {named}{rest}. What tells two runs of different sets apart may be the"
+            " set."
         )
 
 

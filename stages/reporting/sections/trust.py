@@ -10,7 +10,7 @@ from stages.reporting.sections.blocks import Block, Group, Notices, OnDemand, Se
 from stages.reporting.sections.notices import notices
 from stages.reporting.sections.numbers import MISSING
 from stages.reporting.sections.provenance import data_tables, runs_table, versions_table
-from stages.reporting.tables.settings import flat
+from stages.reporting.tables.settings import flat, settings_of_run
 
 
 def trust_section(results: Results, counts: pd.DataFrame) -> Section:
@@ -63,15 +63,13 @@ def _shared_settings(results: Results) -> Table:
     plan = results.plan
     read = {"bench_seed", "train", "backend"} if plan.methods else {"bench_seed", "backend"}
     shared = flat(plan.model_dump(include=read))
-    rows = [[name, value] for name, value in shared.items()]
+    rows = [[name, value] for name, value in shared.items() if not (plan.datasets and name == "train.dataset")]
     return Table("settings", "Settings that all runs share", ["setting", "value"], [("", rows)], words=2, folded=True)
 
 
 def _method_settings(results: Results) -> Table:
     """What methods share in the first row, then a row a method with what it has otherwise: seeds share settings."""
-    resolved = {
-        run.method: flat(results.plan.method_settings[run.name]) for run in results.runs if run.seed is not None
-    }
+    resolved = {run.method: flat(settings_of_run(results.plan, run)) for run in results.runs if run.seed is not None}
     shared = most_common(list(resolved.values()))
     rows = [["unless said otherwise", _listed(shared)]] if shared else []
     rows += [[method, _listed(dict(settings.items() - shared.items()))] for method, settings in resolved.items()]

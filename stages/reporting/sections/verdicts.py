@@ -7,7 +7,7 @@ from stages.reporting.sections.blocks import Block, Group, Picture, Section, Tab
 from stages.reporting.sections.numbers import number
 from stages.reporting.sections.resolution import resolved_beside_published
 from stages.reporting.sections.verdict_table import plain, verdict_table
-from stages.reporting.tables.comparison import Comparison
+from stages.reporting.tables.comparison import Comparison, on_another_set
 from stages.reporting.tables.settings import printed
 from stages.verdicts import false_alarms
 from stages.verdicts.families import FIXED
@@ -27,6 +27,8 @@ def verdicts_section(results: Results, tables: dict[str, pd.DataFrame], compared
     if compared.left_out:
         names = ", ".join(f"`{name}`" for name in compared.left_out)
         blocks.append(Text(f"Not compared, alone or in an average, because it did not run for every run: {names}."))
+    if other_sets := on_another_set(results.plan):
+        blocks.append(Text(other_sets))
     if verdicts.empty:
         blocks.append(Text("There is no published number of this setting for the declared methods and benchmarks."))
         return Section("published", TITLE, blocks)

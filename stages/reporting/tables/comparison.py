@@ -95,11 +95,18 @@ def published_name(model: str, published: pd.DataFrame) -> str:
     return known.get(f"{RELEASED}{model}".casefold(), f"{RELEASED}{model}")
 
 
+def on_another_set(plan: ReportPlan) -> str:
+    """Which runs are compared with no published number for their training set; empty where there is none."""
+    named = ", ".join(f"`{name}` ({dataset})" for name, dataset in plan.datasets.items())
+    return f"Compared with no published number, because trained on another set: {named}." if named else ""
+
+
 def stands_for(plan: ReportPlan) -> dict[str, PublishedMethod]:
     """Name of a run -> what it is in the published tables: as `published.rows` says, else what its name says.
 
     A run that is named as its method is the form of its setting `variant`, spelt as in the tables; `paper` is the main
-    one. A run under a name of its own is none of the tables', unless the profile says which. InputError if two are one.
+    one. A run under a name of its own is none of the tables', unless the profile says which, nor is one that is trained on
+    another set than train.dataset. InputError if two are one.
     """
     if plan.published is None:
         return {}
@@ -108,7 +115,7 @@ def stands_for(plan: ReportPlan) -> dict[str, PublishedMethod]:
     for name, variant in variants.items():
         if name in plan.published.rows:
             form = PublishedMethod(plan.published.rows[name].method, plan.published.rows[name].variant)
-        elif name != plan.method_of[name]:
+        elif name != plan.method_of[name] or name in plan.datasets:
             continue
         else:
             form = PublishedMethod(name, DEFAULT_VARIANTS.get(name) if variant in (None, "paper") else variant)

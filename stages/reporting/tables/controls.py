@@ -24,7 +24,7 @@ def against_controls(results: Results) -> pd.DataFrame:
 
 
 def pairs(results: Results) -> dict[str, str | None]:
-    """Run under a control -> the run of the same method and settings without it; None where none is declared."""
+    """Run under a control -> the run of the same method, settings and set without it; None where none is declared."""
     plan = results.plan
     settings = {name: settings_of(results, name) for name in results.methods}
     found: dict[str, str | None] = {}
@@ -35,7 +35,8 @@ def pairs(results: Results) -> dict[str, str | None]:
                 (
                     other
                     for other in settings
-                    if plan.method_of[other] == plan.method_of[name] and settings[other] == free
+                    if (plan.method_of[other], plan.dataset_of(other)) == (plan.method_of[name], plan.dataset_of(name))
+                    and settings[other] == free
                 ),
                 None,
             )

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from stages.reporting.inputs.results import Results
+from stages.profile.plans.report import ReportPlan
+from stages.reporting.inputs.results import Results, Run
 
 
 def settings(results: Results) -> pd.DataFrame:
@@ -15,7 +16,7 @@ def settings(results: Results) -> pd.DataFrame:
     found = flat(shared)
     for run in results.runs:
         if run.seed is not None:
-            found |= flat(plan.method_settings[run.name], f"method.{run.method}.")
+            found |= flat(settings_of_run(plan, run), f"method.{run.method}.")
     for (_, stage), packages in results.packages.items():
         for package, version in packages.items():
             name = f"version.{stage}.{package}"
@@ -26,6 +27,11 @@ def settings(results: Results) -> pd.DataFrame:
     for path, entry in results.data.items():
         found[f"data.{path}"] = entry.sha256
     return pd.DataFrame(sorted(found.items()), columns=["setting", "value"])
+
+
+def settings_of_run(plan: ReportPlan, run: Run) -> dict[str, Any]:
+    """The complete settings of a trained run, with its training set where runs differ in it."""
+    return plan.method_settings[run.name] | ({"dataset": plan.dataset_of(run.method)} if plan.datasets else {})
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -17,10 +17,12 @@ def table(params: Params, assumed: Assumptions | None, measured: dict[str, float
     hours = training_hours(params, assumed, measured) if assumed else {}
     for name in params.methods:
         method, settings = params.method_of(name)
-        asked = work(build(method, settings), params.train)
+        asked, dataset = work(build(method, settings), params.train), params.train_of(name).dataset
+        own = [method] if name != method else []
+        own += [f"on {dataset}"] if dataset != params.train.dataset else []
         rows.append(
             {
-                "run": name if name == method else f"{name} ({method})",
+                "run": f"{name} ({', '.join(own)})" if own else name,
                 "seeds": seeds,
                 "updates a run": asked.updates,
                 "sampled, M tokens": seeds * asked.sampled / 1e6,
