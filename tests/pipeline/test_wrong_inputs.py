@@ -200,7 +200,7 @@ COMMANDS = [
         ("harnesses", [], ["usage", "--python"]), ("hostile", ["--wrte"], ["usage", "--write", "--wrte"]),
         ("hostile", ["no_such_attack"], ["usage", "no_such_attack"]), ("lost_node", ["more"], ["usage", "perf.lost_node"]),
         ("memory", ["--tokens", "0"], ["usage", "--tokens", "at least 1"]), ("methods", ["grppo"], ["grppo", "grpo"]),
-        ("report", ["--kep", "x"], ["usage", "--keep"]), ("training_step", ["--steps", "few"], ["usage", "few"]),
+        ("processes", [], ["usage", "perf.processes"]), ("report", ["--kep", "x"], ["usage", "--keep"]), ("training_step", ["--steps", "few"], ["usage", "few"]),
         ("verdicts", ["--simulations", "1.5"], ["usage", "1.5"]),
     ]),
 ]  # fmt: skip
