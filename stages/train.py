@@ -20,6 +20,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+import pyarrow.parquet
+
 from stages.artifacts.model import check_model
 from stages.artifacts.records import TrainingRecord
 from stages.artifacts.steps import last_step, read_steps
@@ -35,6 +37,7 @@ from stages.common.repro import due
 from stages.common.supervise import ProcessFailed
 from stages.profile.plans.operation import Operation
 from stages.profile.plans.train import TrainPlan
+from stages.profile.sections.train import Train
 from stages.sampling.lengths import check_context
 
 
@@ -49,6 +52,7 @@ def main(arguments: list[str]) -> None:
     assert_loggers(operation.loggers, plan.backend.platform)
     maker = "subset" if plan.training_folder == "subsets" else "prepare"
     data = _existing(results / plan.training_folder / f"{plan.train.dataset}.parquet", f"dvc repro {maker}@{profile}")
+    check_prompts(plan.train, data)
     model = _existing(results / "model", f"dvc repro model@{profile}")
     longest = plan.train.max_prompt_tokens + plan.train.max_response_tokens
     check_context(model, longest, "responses of training", "train.max_response_tokens")
@@ -81,6 +85,15 @@ def main(arguments: list[str]) -> None:
             TrainingRecord(packages=packages, seed=plan.seed, **read_json(run.work / "prompts.json")),
         )
         run.forget_states()
+
+
+def check_prompts(train: Train, data: Path) -> None:
+    """InputError where the training set has fewer prompts than a step takes."""
+    if (rows := pyarrow.parquet.read_metadata(data).num_rows) < train.prompts_per_step:
+        raise InputError(
+            f"train.prompts_per_step: {train.dataset} has {rows} prompts, fewer than {train.prompts_per_step}; give at most that, "
+            "or a larger set"
+        )
 
 
 def of_same_set(plan: TrainPlan, others: Iterable[TrainPlan]) -> list[TrainPlan]:

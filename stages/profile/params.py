@@ -95,6 +95,12 @@ class Params(Section):
                 known = f"data.training {self.data.training}"
                 known += f" or data.subsets {list(self.data.subsets)}" if self.data.subsets else ""
                 raise ValueError(f"{field}: {dataset!r} is not in {known}")
+            subset, wanted = self.data.subsets.get(dataset), self.train.prompts_per_step
+            if subset and subset.by == "random" and subset.prompts < wanted:
+                raise ValueError(
+                    f"data.subsets.{dataset}.prompts: {subset.prompts} are fewer than train.prompts_per_step ({wanted}), so "
+                    "that no step could be taken; give at least that"
+                )
         if (validation := self.train.validation) and self.methods:
             others = [name for name in self.data.training if name != self.train.dataset]
             if validation.dataset not in others:

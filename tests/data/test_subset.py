@@ -22,7 +22,7 @@ from stages.profile.fingerprint import code_files
 from stages.profile.params import Params, load
 from stages.profile.resolution import plans
 from stages.subset import write_subsets
-from stages.train import of_same_set
+from stages.train import check_prompts, of_same_set
 from tests.plans import prepare_plan, subset_plan
 from tests.project import ROOT
 
@@ -160,6 +160,11 @@ def test_training_on_a_subset_reads_its_folder_and_another_subset_leaves_other_r
     ("dataset", "subset", "message"),
     [
         ("other", {"of": "lab", "by": "random", "prompts": 5}, "'other' is not in data.training .*or data.subsets"),
+        (
+            "part",
+            {"of": "lab", "by": "random", "prompts": 15},
+            r"part.prompts: 15 are fewer than train.prompts_per_step .16",
+        ),
         ("part", {"of": "math", "by": "random", "prompts": 5}, "subsets.part.of: 'math' is not in training"),
         ("part", {"of": "lab", "by": "random", "clusters": 5}, "by random takes prompts, and nothing else"),
         ("part", {"of": "lab", "by": "clusters", "clusters": 5}, "by clusters takes clusters and largest"),
@@ -179,6 +184,13 @@ def test_no_other_part_of_the_pipeline_is_made_of_the_embedding_code():
     }
     assert "stages/datasets/embeddings.py" not in files
     assert "stages/datasets/embeddings.py" in {str(path) for path in code_files(["stages.subset"])}
+
+
+def test_a_set_that_no_step_can_be_taken_from_ends_a_training_before_it_starts(smoke):
+    train = load(ROOT / "profiles/smoke.yaml").train
+    check_prompts(train, smoke / "data/train/lab.parquet")
+    with pytest.raises(InputError, match="train.prompts_per_step: lab has 600 prompts, fewer than 640"):
+        check_prompts(train.model_copy(update={"prompts_per_step": 640}), smoke / "data/train/lab.parquet")
 
 
 # A training set of a run's own
