@@ -157,13 +157,19 @@ class Params(Section):
             raise ValueError("methods: 'base' is the untrained model, which is always evaluated; choose another name")
         if self.data.lab is None and any(name.startswith("lab") for name in [*self.data.training, *benchmarks]):
             raise ValueError("data.lab: missing, but a laboratory data set is named")
-        for name in self.published.rows if self.published else ():
+        for name, row in self.published.rows.items() if self.published else ():
             if name not in self.methods:
                 raise ValueError(f"published.rows.{name}: no such run; methods are {', '.join(self.methods)}")
-            if (dataset := self.train_of(name).dataset) != self.train.dataset:
+            dataset = self.train_of(name).dataset
+            if dataset != self.train.dataset and row.train_data is None:
                 raise ValueError(
                     f"published.rows.{name}: it is trained on {dataset!r}, and published.train_data is what train.dataset "
-                    "stands for; remove the row"
+                    "stands for; give train_data, the set's name in the published tables, or remove the row"
+                )
+            if dataset == self.train.dataset and row.train_data is not None:
+                raise ValueError(
+                    f"published.rows.{name}.train_data: it is trained on train.dataset ({dataset!r}), which stands for "
+                    "published.train_data; remove train_data"
                 )
         laboratory = self.data.lab or self.model.source == "lab" or self.evaluation.protocol == "laboratory"
         if self.published and laboratory:

@@ -13,23 +13,30 @@ def check_setting(table: pd.DataFrame, published: Published) -> None:
     if of_model.empty:
         models = ", ".join(sorted(table["model"].dropna().unique()))
         raise InputError(f"published.model: no number is published for {model!r}; known are {models}")
-    rows = of_model[of_model["train_data"] == train_data]
-    if rows.empty:
-        known = ", ".join(sorted(of_model["train_data"].dropna().unique())) or "none"
-        raise InputError(
-            f"published.train_data: no number is published for {model} trained on {train_data!r}; known are {known}"
-        )
+    rows = _trained_on(of_model, train_data, "published.train_data")
     papers = set(rows["paper"])
     if recipe_of is not None and recipe_of not in papers:
         raise InputError(
             f"published.recipe_of: no number of {recipe_of!r} for this model and data; papers that print some are "
             f"{', '.join(sorted(papers))}"
         )
-    printed = set(rows[["method", "variant"]].itertuples(index=False, name=None))
     for name, row in published.rows.items():
+        trained_on = train_data if row.train_data is None else row.train_data
+        own = _trained_on(of_model, trained_on, f"published.rows.{name}.train_data")
+        printed = set(own[["method", "variant"]].itertuples(index=False, name=None))
         if (row.method, row.variant) not in printed:
             variants = sorted(str(variant or "none") for method, variant in printed if method == row.method)
             raise InputError(
                 f"published.rows.{name}: {row.method} with variant {row.variant or 'none'} has no row for this model and "
                 f"data; its variants are {', '.join(variants) or 'none: the method has no row'}"
             )
+
+
+def _trained_on(of_model: pd.DataFrame, train_data: str, field: str) -> pd.DataFrame:
+    """The rows of a training set; InputError, which names the field, if there are none."""
+    rows = of_model[of_model["train_data"] == train_data]
+    if rows.empty:
+        known = "; ".join(sorted(of_model["train_data"].dropna().unique())) or "none"
+        model = of_model["model"].iloc[0]
+        raise InputError(f"{field}: no number is published for {model} trained on {train_data!r}; known are {known}")
+    return rows

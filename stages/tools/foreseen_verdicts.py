@@ -39,10 +39,12 @@ def foreseen_verdicts(params: Params, results: Path = Path("results")) -> list[s
     judged = found[_judged(found, params)]
     fixed, gains = int(judged["fixed"].sum()), int(judged["quantity"].str.startswith("gain").sum())
     rest = len(judged) - fixed - gains
+    further = len(set(found["train_data"].dropna()) - {params.published.train_data})
+    others = f" and on {further} other training set{'s' * (further > 1)}" if further else ""
     lines = [
-        f"published numbers of {params.published.model} on {params.published.train_data} that a model here stands for:"
-        f" {len(found)}; a verdict on {len(judged)}: {fixed} of models not trained here, {gains} gains over GRPO,"
-        f" {rest} scores and averages of trained methods"
+        f"published numbers of {params.published.model} on {params.published.train_data}{others} that a model here"
+        f" stands for: {len(found)}; a verdict on {len(judged)}: {fixed} of models not trained here, {gains} gains over"
+        f" GRPO, {rest} scores and averages of trained methods"
     ]
     if params.methods and len(params.seeds) < SEEDS:
         lines.append(
@@ -53,7 +55,7 @@ def foreseen_verdicts(params: Params, results: Path = Path("results")) -> list[s
     return [
         *lines,
         "",
-        _by_table(found, judged),
+        _by_table(found, judged, params.published.train_data),
         "",
         *_resolution(params, protocol, _published_runs(params, found), results),
     ]
@@ -98,10 +100,14 @@ def foreseen(params: Params, protocol: EffectiveProtocol) -> pd.DataFrame:
     )
 
 
-def _by_table(found: pd.DataFrame, judged: pd.DataFrame) -> str:
-    """A row a paper and table: how many numbers, how many get a verdict, what is unknown of those, what forbids the rest."""
+def _by_table(found: pd.DataFrame, judged: pd.DataFrame, train_data: str) -> str:
+    """A row a paper and table: how many numbers and verdicts, what is unknown of those, what forbids the rest.
+
+    Numbers of another training set than `train_data` have a row of their own, which names it.
+    """
     rows = []
-    for (paper, table), numbers in found.groupby(["paper", "table"], sort=False):
+    other_set = found["train_data"].fillna(train_data).map(lambda name: "" if name == train_data else f", on {name}")
+    for (paper, table, on), numbers in found.groupby(["paper", "table", other_set], sort=False):
         own = judged.loc[judged.index.intersection(numbers.index)]
         clauses = Counter(
             clause
@@ -111,7 +117,7 @@ def _by_table(found: pd.DataFrame, judged: pd.DataFrame) -> str:
         unknown = dict.fromkeys(name for text in own["unknown"] for name in text.split(", ") if name)
         why = "; ".join(f"{clause} ({count})" for clause, count in clauses.most_common())
         rows.append(
-            (f"{paper}, {table}", len(numbers), len(own), ", ".join(unknown) or "none" if len(own) else "", why)
+            (f"{paper}, {table}{on}", len(numbers), len(own), ", ".join(unknown) or "none" if len(own) else "", why)
         )
     header = ["paper, table", "numbers", "verdicts", "unknown of those", "what forbids the others (how many)"]
     frame = pd.DataFrame(rows, columns=header).sort_values("verdicts", ascending=False, kind="stable")

@@ -22,10 +22,11 @@ GAIN, GAIN_AVERAGE = "gain over grpo", "gain over grpo, average over benchmarks"
 
 
 class PublishedMethod(NamedTuple):
-    """A method as the published tables name it: the columns `method` and `variant` of `data/published/*.csv`."""
+    """A method as the published tables name it, in the columns of the same names of `data/published/*.csv`."""
 
     method: str
     variant: str | None = None  # None: the paper's main setting
+    train_data: str | None = None  # None: the setting's own, or a model that was not trained here
 
 
 class Subject(NamedTuple):
@@ -80,47 +81,57 @@ def claims(
     stands_for: Mapping[str, PublishedMethod],
     measured: Collection[Measure],
 ) -> list[Claim]:
-    """All claims about our runs in the table `published`, for one model and training data, in the table's order.
+    """All claims about our runs in the table `published`, for one model, in the table's order.
 
     Every published score and average on our benchmarks is a claim, and so is its gain over GRPO if that stands in the
-    same table. `stands_for`: run -> what it is in the tables. A number is set against the run that is exactly its
-    method and variant, else against the run that bears the method's name. The base model and released ones are the same
-    whatever a paper trained on. `measured`: what our scores are of.
+    same table and is of the same training set. `train_data`: the setting's own. `stands_for`: run -> what it is in the
+    tables. A number is set against the run that is exactly its method, variant and training set; one of the setting's
+    own training set else against the run on it that bears the method's name. The base model and released ones are the
+    same whatever a paper trained on. `measured`: what our scores are of.
     """
     untrained = ~published["method"].map(lambda name: name is None or is_trained(name)).astype(bool)
     rows = published[
         (published["model"] == model)
-        & ((published["train_data"] == train_data) | untrained)
+        & (published["train_data"].isin(training_sets(train_data, stands_for)) | untrained)
         & published["metric"].isin(["avg", "pass", "accuracy"])
     ]
     benchmarks, methods = {measure.benchmark for measure in measured}, {each.method for each in stands_for.values()}
     of_ours = rows[rows["method"].isin(methods) & rows["benchmark"].isin([*benchmarks, AVERAGE])]
     printed, found = _Printed(rows, of_ours), []
     for row in of_ours.itertuples():
-        subject = _subject(row, stands_for)
+        subject = _subject(row, train_data, stands_for)
         if subject is None:
             continue
         claim = _claim(row, subject, printed, measured)
         found.append(claim)
         grpo = printed.grpo(row) if row.method != "grpo" and is_trained(row.method) else None
-        baseline = None if grpo is None else _subject(grpo, stands_for)
+        baseline = None if grpo is None else _subject(grpo, train_data, stands_for)
         if baseline is not None:
             found.append(_gain(claim, _claim(grpo, baseline, printed, measured)))
     return found
 
 
-def _subject(row: Any, stands_for: Mapping[str, PublishedMethod]) -> Subject | None:
-    """The run that a published number is set against, None if there is none."""
-    theirs = PublishedMethod(row.method, row.variant)
+def training_sets(train_data: str, stands_for: Mapping[str, PublishedMethod]) -> list[str]:
+    """The training sets whose numbers count: the setting's own, and each that a run stands for beside it."""
+    return list(dict.fromkeys([train_data, *(each.train_data for each in stands_for.values() if each.train_data)]))
+
+
+def _subject(row: Any, train_data: str, stands_for: Mapping[str, PublishedMethod]) -> Subject | None:
+    """The run that a published number is set against, None if there is none. `train_data`: the setting's own."""
+    of_setting = row.train_data == train_data or not is_trained(row.method)
+    theirs = PublishedMethod(row.method, row.variant, None if of_setting else row.train_data)
     run = next((run for run, ours in stands_for.items() if ours == theirs), row.method)
-    return Subject(run, stands_for[run], theirs) if run in stands_for else None
+    ours = stands_for.get(run)
+    if ours is None or (ours != theirs and not (of_setting and ours.train_data is None)):
+        return None
+    return Subject(run, ours, theirs)
 
 
 class _Printed:
     """The rows of a setting, found by what they agree in; empty agrees with empty."""
 
     MEAN = (*GROUP, "benchmark_as_printed", "k")
-    PLACE = ("paper", "table", "benchmark_as_printed", "metric", "k", "metric_as_printed")
+    PLACE = ("paper", "table", "train_data", "benchmark_as_printed", "metric", "k", "metric_as_printed")
 
     def __init__(self, rows: pd.DataFrame, of_ours: pd.DataFrame):
         self.groups = grouped(rows)
@@ -138,7 +149,10 @@ class _Printed:
         return self.means.get(key_of(average, self.MEAN))
 
     def grpo(self, row: Any) -> Any | None:
-        """GRPO's row that a method's row gains over: of the same variant, else the main setting's, else the only one."""
+        """GRPO's row that a method's row gains over, of the same training set.
+
+        It is that of the same variant, else the main setting's, else the only one.
+        """
         rows = self.grpos.get(key_of(row, self.PLACE), [])
         for variant in (row.variant, None):
             of_variant = [each for each in rows if each.variant == variant]
@@ -172,6 +186,7 @@ def _claim(row: Any, subject: Subject, printed: _Printed, measured: Collection[M
             "table": row.table,
             "method": row.method,
             "variant": row.variant,
+            "train_data": row.train_data if is_trained(row.method) else None,
             "run": subject.run,
             "benchmark": row.benchmark_as_printed if row.benchmark == AVERAGE else row.benchmark,
             "metric": row.metric,

@@ -10,7 +10,7 @@ from stages.protocols.record import Protocol
 from stages.published.schema import NOT_PUBLISHED
 from stages.statistics import Error, Pooled, pool_gains, pool_seeds, seeds_for_equivalence, trained_error
 from stages.statistics.contrasts import MOST_SEEDS
-from stages.verdicts.claims import BENCHMARK_AVERAGE, GAIN, GAIN_AVERAGE, Claim, PublishedMethod, claims
+from stages.verdicts.claims import BENCHMARK_AVERAGE, GAIN, GAIN_AVERAGE, Claim, PublishedMethod, claims, training_sets
 from stages.verdicts.comparability import LABORATORY, Comparability, comparability, evaluated_for
 from stages.verdicts.families import FIXED, corrected, family_of
 from stages.verdicts.judge import NOT_REPRODUCED, SEEDS, Verdict, judge, not_comparable, too_few
@@ -18,9 +18,9 @@ from stages.verdicts.margins import margin_of
 from stages.verdicts.scores import Measure, Table, is_trained, score_tables
 
 COLUMNS = [
-    "headline", "quantity", "paper", "table", "method", "variant", "run", "benchmark", "metric", "k", "published",
-    "evidence", "spread", "checkpoint", "ours", "difference", "half_width", "margin", "seeds", "unknown", "verdict", "reason", "kind", "p", "family",
-    "withdrawn",
+    "headline", "quantity", "paper", "table", "method", "variant", "train_data", "run", "benchmark", "metric", "k",
+    "published", "evidence", "spread", "checkpoint", "ours", "difference", "half_width", "margin", "seeds", "unknown",
+    "verdict", "reason", "kind", "p", "family", "withdrawn",
 ]  # fmt: skip
 
 
@@ -39,15 +39,17 @@ def compare(
     """The verdicts on all claims about our runs: gains over GRPO and averages over benchmarks, then single scores.
 
     `scores`: one row a run, benchmark, metric (avg or pass) and k; columns method, seed, benchmark, metric, k, value and
-    error (of the sampling alone), both in points. `published`: `stages.published.schema.load`. `model` and `train_data`
-    are spelt as there. `ours`: our effective protocol; `protocols`: the papers', by name. `stands_for`: a run (a `method`
-    of `scores`) -> what it is in the published tables; no number is set against a trained run that is not in it.
+    error (of the sampling alone), both in points. `published`: `stages.published.schema.load`. `model` and
+    `train_data`, the training set of runs for which `stands_for` names none, are spelt as there. `ours`: our effective
+    protocol; `protocols`: the papers', by name. `stands_for`: a run (a `method` of `scores`) -> what it is in the
+    published tables; no number is set against a trained run that is not in it.
     `recipe_of`: the paper whose training recipe ours is. `margins`: a profile's own equivalence margins, in points.
     `chosen`: rule for a checkpoint -> `scores` with each trained model at the checkpoint that it chose; the numbers of a
     paper with that rule are set against these.
 
     Returns one row a claim. Columns: `COLUMNS`; `verdict` is the text, `kind` one of judge.KINDS, `unknown` the fields
-    that one side does not state, `p` before correction, `family` one of families.FAMILIES.
+    that one side does not state, `train_data` empty where nothing was trained here, `p` before correction, `family` one
+    of families.FAMILIES.
     InputError: a score that is NaN, doubled or missing, or has two k.
     """
     chosen = chosen or {}
@@ -107,14 +109,16 @@ def protocol_diffs(
     ours: Protocol,
     protocols: Mapping[str, Protocol],
     rules: Collection[str] = (),
+    stands_for: Mapping[str, PublishedMethod] | None = None,
 ) -> pd.DataFrame:
     """Where our effective protocol and a paper's differ or cannot be compared: one row a paper, benchmark and field.
 
-    For the papers that print this setting, and those of `benchmarks` that they print. `rules`: those for a checkpoint that we
-    follow beside ours. Columns: paper, benchmark, field,
-    ours, theirs, known. A paper without a protocol has one row, field `protocol`, benchmark empty.
+    For the papers that print this setting, or another training set that a run of `stands_for` is on, and those of
+    `benchmarks` that they print. `rules`: those for a checkpoint that we follow beside ours. Columns: paper, benchmark,
+    field, ours, theirs, known. A paper without a protocol has one row, field `protocol`, benchmark empty.
     """
-    rows = published[(published["model"] == model) & (published["train_data"] == train_data)]
+    sets = training_sets(train_data, stands_for or {})
+    rows = published[(published["model"] == model) & published["train_data"].isin(sets)]
     found: list[tuple[str, str | None, Difference]] = []
     for paper, printed in rows.groupby("paper", sort=False):
         name = printed["protocol"].iloc[0]

@@ -10,7 +10,7 @@ from stages.verdicts.comparability import comparability, evaluated_for
 from stages.verdicts.margins import margin_of
 from stages.verdicts.scores import Measure
 
-SHARED = ("paper", "table", "quantity", "variant", "run", "benchmark", "metric", "headline")
+SHARED = ("paper", "table", "quantity", "variant", "train_data", "run", "benchmark", "metric", "headline")
 
 
 def foresee(

@@ -116,7 +116,7 @@ def test_a_run_under_its_own_name_stands_for_no_row_unless_told():
         standing_for(PAPERS[0], ["steer_05", "steer"], further, {"steer_05": PublishedRow(method="steer")})
 
 
-def test_a_run_on_another_set_stands_for_no_row(tmp_path):
+def test_a_run_on_another_set_stands_for_no_row_unless_told(tmp_path):
     """Whether it is named as its method or not; in the estimate it is named with its set."""
     content = safe_load((ROOT / f"profiles/{PAPERS[0]}.yaml").read_text())
     content["data"]["subsets"] = {"part": {"of": "steer_dapo_math_17k", "by": "random", "prompts": 512}}
@@ -134,8 +134,36 @@ def test_a_run_on_another_set_stands_for_no_row(tmp_path):
     assert {"grpo", "steer (on part)", "grpo_part (grpo, on part)"} <= set(table(params, None)["run"])
     content["published"]["rows"] = {"grpo_part": {"method": "grpo"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
-    with pytest.raises(InputError, match="published.rows.grpo_part: it is trained on 'part'.*; remove the row"):
+    with pytest.raises(InputError, match="published.rows.grpo_part: it is trained on 'part'.*; give train_data, .*row"):
         load(tmp_path / "params.yaml")
+    content["published"]["rows"] = {"grpo": {"method": "grpo", "train_data": "DAPO-Math-17k, 616 random"}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match="published.rows.grpo.train_data: it is trained on train.dataset.*remove"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_run_on_another_set_stands_for_the_row_that_names_its_set():
+    """In Table 3 of PAR all rows have a run; a set that is called as the setting's own is that one."""
+    params = of_profile("par-data-diversity")
+    plan = report_plan(params)
+    rows = load_published().query("paper == 'par' and table == 'Table 3' and method == 'grpo'")
+    sets = {form.train_data or params.published.train_data for form in stands_for(plan).values()}
+    assert sets == set(rows["train_data"]) and len(sets) == len(params.methods) == 11
+    text = "\n".join(foreseen_verdicts(params))
+    assert "on DAPO-Math-17k and on 10 other training sets that a model here stands for" in text
+    assert "| par, Table 3, on DAPO-Math-17k, 616 random " in text and "because trained on another set" not in text
+    found = verdicts_of("par-data-diversity")
+    table3 = found[(found["paper"] == "par") & (found["table"] == "Table 3") & ~found["fixed"]]
+    assert table3.groupby("train_data")["comparable"].sum().nunique() == 1 and table3["comparable"].any()
+    same = PublishedRow(method="grpo", train_data=params.published.train_data)
+    setting = params.published.model_copy(update={"rows": {**params.published.rows, "grpo_random_616": same}})
+    with pytest.raises(InputError, match="grpo_random_616 and grpo both stand for grpo, variant none"):
+        stands_for(plan.model_copy(update={"published": setting}))
+
+
+def test_a_plan_names_a_training_set_only_where_a_row_does():
+    assert "train_data" not in PublishedRow(method="grpo").model_dump()
+    assert PublishedRow(method="grpo", train_data="part").model_dump()["train_data"] == "part"
 
 
 def test_a_name_of_ones_own_is_a_run_of_its_method(tmp_path):

@@ -141,13 +141,19 @@ def test_what_cannot_be_compared_is_not(tmp_path, truth):
 def test_setting_that_no_paper_prints_is_refused():
     published = load_published()
     row = {"method": "grpo", "variant": "1 update a batch"}
-    check_setting(published, Published(**SETTING, recipe_of="par", rows={"once": row}))
+    part = {"method": "grpo", "train_data": "DAPO-Math-17k, 616 random"}
+    check_setting(published, Published(**SETTING, recipe_of="par", rows={"once": row, "part": part}))
     for wrong, said in [
         ({"model": "Qwen-7B"}, "published.model: .*'Qwen-7B'; known are .*Qwen2.5-Math-7B"),
         ({"train_data": "DAPO"}, "published.train_data: .*'DAPO'; known are .*DAPO-Math-17k"),
         ({"recipe_of": "PAR"}, "published.recipe_of: no number of 'PAR' .*papers that print some are .*par,"),
         ({"rows": {"once": row | {"variant": "once"}}}, "published.rows.once: .*variants are .*1 update a batch"),
         ({"rows": {"once": {"method": "grppo"}}}, "published.rows.once: grppo .*has no row"),
+        ({"rows": {"part": part | {"method": "par"}}}, "published.rows.part: par .*the method has no row"),
+        (
+            {"rows": {"part": part | {"train_data": "616 random"}}},
+            "published.rows.part.train_data: .*'616 random'; known are .*DAPO-Math-17k, 616 random",
+        ),
     ]:
         with pytest.raises(InputError, match=said):
             check_setting(published, Published(**SETTING | wrong))

@@ -84,6 +84,17 @@ def test_headline_verdicts_come_first_with_their_reasons(tmp_path):
     assert "| prompt | boxed | none | unknown |" in text
 
 
+def test_the_training_set_stands_beside_a_method_where_it_is_another(tmp_path):
+    """The setting's own set is in the first sentence alone."""
+    own = GAIN | {"train_data": "D"}
+    part = own | {"train_data": "half of D", "run": "par_half"}
+    text = section(tmp_path, [own, part], DIFFERENCES)
+    assert "Numbers printed for M trained on D, or on the set that is named beside the method, in points." in text
+    assert "| par, Entropy-guided | average |" in text
+    assert "| par, Entropy-guided, on half of D (par_half) | average |" in text
+    assert "Numbers printed for M trained on D, in points." in section(tmp_path, [own], DIFFERENCES)
+
+
 def test_benchmarks_that_were_not_run_for_all_are_named(tmp_path):
     text = section(tmp_path, [GAIN], DIFFERENCES, ("aime24",))
     assert "because it did not run for every run: `aime24`." in text

@@ -279,6 +279,68 @@ def test_a_run_under_a_name_of_its_own_gets_the_row_it_stands_for(published):
     assert len(gains) and np.allclose(gains["ours"].to_numpy(), mine["ours"].to_numpy() / 2)
 
 
+PART = "half of DAPO-Math-17k"
+
+
+def with_part(table3: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores and a table of two training sets: all methods have rows of both, grpo and steer runs on the part as well.
+
+    There grpo has three points more than on the whole, steer five.
+    """
+    more = {"grpo": 3, "steer": 5}
+    rows = table3[table3["method"].isin(METHODS)]
+    part = rows.assign(train_data=PART, value=(rows["value"] + rows["method"].map(more).fillna(0)).round(2))
+    scores = as_published(table3, rng_noise())
+    own = scores[scores["method"].isin(more)]
+    own = own.assign(method=own["method"] + "_part", value=own["value"] + own["method"].map(more))
+    return pd.concat([scores, own]), pd.concat([table3, part])
+
+
+def test_a_number_is_set_against_the_run_on_its_training_set(table3):
+    """Scores, averages and gains of the part are asked of the runs on it, those of the whole are as without it."""
+    scores, both = with_part(table3)
+    whole = {name: PublishedMethod(name) for name in METHODS}
+    on_part = {f"{name}_part": PublishedMethod(name, train_data=PART) for name in ("grpo", "steer")}
+    result = verdicts(scores, both, stands_for=whole | on_part)
+    part = result[result["train_data"] == PART]
+    assert set(part["method"] + "_part") == set(part["run"]) == set(on_part)
+    assert part["quantity"].value_counts().to_dict() == {
+        "score": 12,
+        "gain over grpo": 6,
+        "average over benchmarks": 2,
+        "gain over grpo, average over benchmarks": 1,
+    }
+    assert part["difference"].abs().max() < 0.1  # printed averages are rounded
+    rest = result[result["train_data"] != PART].reset_index(drop=True)
+    alone = verdicts(as_published(table3, rng_noise()), table3)
+    columns = ["run", "quantity", "benchmark", "train_data", "published", "ours", "difference", "half_width", "family"]
+    pd.testing.assert_frame_equal(rest[columns], alone[columns])
+    gain = "gain over grpo, average over benchmarks"
+    gains = result[(result["quantity"] == gain) & (result["method"] == "steer")].set_index("train_data")["published"]
+    assert gains[PART] == pytest.approx(gains[DATA] + 2)
+
+
+def test_a_gain_asks_for_grpo_on_the_same_training_set(table3):
+    """GRPO on the whole is no baseline on the part, and a run on the part named `grpo` has no row of the whole."""
+    scores, both = with_part(table3)
+    on_part = PublishedMethod("steer", train_data=PART)
+    alone = verdicts(scores, both, stands_for={"grpo": PublishedMethod("grpo"), "steer_part": on_part})
+    assert set(alone.loc[alone["train_data"] == PART, "quantity"]) == {"score", "average over benchmarks"}
+    assert set(alone["run"]) == {"grpo", "steer_part"}
+    result = verdicts(scores, both, stands_for={"grpo": PublishedMethod("grpo", train_data=PART)})
+    assert set(result["train_data"]) == {PART} and set(result["run"]) == {"grpo"}
+
+
+def test_protocols_of_all_training_sets_are_compared(table3):
+    elsewhere = table3.assign(train_data=PART)
+    on_part = {"grpo_part": PublishedMethod("grpo", train_data=PART)}
+    ours = OURS.model_copy(update={"checkpoint": "last"})
+    arguments = (MODEL, DATA, list(BENCHMARKS), ours, PROTOCOLS)
+    assert protocol_diffs(elsewhere, *arguments).empty
+    found = protocol_diffs(elsewhere, *arguments, stands_for=on_part)
+    assert "checkpoint" in set(found["field"]) and found.equals(protocol_diffs(table3, *arguments))
+
+
 def test_numbers_of_another_recipe_are_said_to_be(published):
     steer = published[published["paper"] == "steer"]
     scores = as_published(steer[steer["table"] == "Table 3"], rng_noise())
@@ -351,10 +413,18 @@ def test_a_base_model_that_is_off_is_said_beside_what_was_trained(table3):
 
 
 def test_the_base_model_is_the_same_whatever_a_paper_trained_on(table3):
+    """Also where runs are on two sets: its rows of either are claims, each once."""
     elsewhere = table3[table3["method"] == "base"].assign(train_data="another set", table="Table 9")
     trained = table3[table3["method"] == "grpo"].assign(train_data="another set", table="Table 9")
-    result = verdicts(with_base(table3, 0.0), pd.concat([table3, elsewhere, trained]))
+    rows = pd.concat([table3, elsewhere, trained])
+    result = verdicts(with_base(table3, 0.0), rows)
     assert set(result.loc[result["table"] == "Table 9", "method"]) == {"base"}
+    on_it = {"opo": PublishedMethod("grpo", train_data="another set"), "grpo": PublishedMethod("grpo")}
+    both = verdicts(with_base(table3, 0.0), rows, stands_for=on_it)
+    fixed = [each[each["family"] == "fixed models"].reset_index(drop=True) for each in (result, both)]
+    assert len(fixed[0]) == 14 and fixed[0]["train_data"].isna().all()
+    pd.testing.assert_frame_equal(*fixed)
+    assert set(both.loc[both["table"] == "Table 9", "run"]) == {"base", "opo"}
 
 
 def test_an_average_that_does_not_add_up_is_judged_by_its_columns(table3):

@@ -13,6 +13,12 @@ class PublishedRow(Section):
 
     method: str = Field(description="its key")
     variant: str | None = Field(None, description="none: the paper's main setting")
+    # left out where there is none: such a plan says nothing of it
+    train_data: str | None = Field(
+        None,
+        exclude_if=lambda name: name is None,
+        description="the training set, where it is not that of published.train_data",
+    )
 
 
 class Published(Section):

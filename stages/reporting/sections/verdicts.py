@@ -21,8 +21,12 @@ def verdicts_section(results: Results, tables: dict[str, pd.DataFrame], compared
     if compared is None or setting is None:
         return Section("published", "Not compared with published numbers", [Text(text) for text in _without(results)])
     verdicts = compared.verdicts[compared.verdicts["family"] != FIXED]
+    further = set(verdicts["train_data"].dropna()) - {setting.train_data}
+    others = ", or on the set that is named beside the method" if further else ""
     blocks: list[Block] = [
-        Text(f"Numbers printed for {setting.model} trained on {setting.train_data}, in points. {_rule(verdicts)}")
+        Text(
+            f"Numbers printed for {setting.model} trained on {setting.train_data}{others}, in points. {_rule(verdicts)}"
+        )
     ]
     if compared.left_out:
         names = ", ".join(f"`{name}`" for name in compared.left_out)
@@ -44,10 +48,11 @@ def verdicts_section(results: Results, tables: dict[str, pd.DataFrame], compared
         blocks.append(Picture("verdicts", words, shown))
     if headline.any():
         caption = "Headline verdicts: gains over GRPO and averages"
-        blocks.append(verdict_table("verdicts_headline", caption, verdicts[headline]))
+        blocks.append(verdict_table("verdicts_headline", caption, verdicts[headline], setting.train_data))
     if (~headline).any():
         caption = "Published numbers beside ours, benchmark by benchmark"
-        blocks.append(verdict_table("verdicts", caption, verdicts[~headline], folded=bool(headline.any())))
+        folded = bool(headline.any())
+        blocks.append(verdict_table("verdicts", caption, verdicts[~headline], setting.train_data, folded))
     if len(compared.differences):
         blocks.append(_differences(compared.differences))
     return Section("published", TITLE, blocks)

@@ -53,6 +53,7 @@ def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> 
         errors = _sampling_errors(results, rows)
         return rows.assign(value=100 * rows["value"], error=errors, method=rows["method"].replace(named))
 
+    standing = stands_for(results.plan)
     verdicts = compare(
         points(runs),
         published,
@@ -60,13 +61,13 @@ def compare_with_published(results: Results, runs: pd.DataFrame, data: Path) -> 
         setting.train_data,
         ours,
         protocols,
-        stands_for(results.plan),
+        standing,
         setting.recipe_of,
         setting.equivalence_margins,
         {rule: points(by_run_of(results, name)) for name, rule in results.plan.checkpoints.items()},
     )
     rules = results.plan.checkpoints.values()
-    differences = protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols, rules)
+    differences = protocol_diffs(published, setting.model, setting.train_data, whole, ours, protocols, rules, standing)
     left_out = tuple(name for name in results.plan.benchmarks if name not in whole)
     return Comparison(verdicts, differences, left_out, named)
 
@@ -97,7 +98,8 @@ def published_name(model: str, published: pd.DataFrame) -> str:
 
 def on_another_set(plan: ReportPlan) -> str:
     """Which runs are compared with no published number for their training set; empty where there is none."""
-    named = ", ".join(f"`{name}` ({dataset})" for name, dataset in plan.datasets.items())
+    rows = plan.published.rows if plan.published else {}
+    named = ", ".join(f"`{name}` ({dataset})" for name, dataset in plan.datasets.items() if name not in rows)
     return f"Compared with no published number, because trained on another set: {named}." if named else ""
 
 
@@ -105,25 +107,27 @@ def stands_for(plan: ReportPlan) -> dict[str, PublishedMethod]:
     """Name of a run -> what it is in the published tables: as `published.rows` says, else what its name says.
 
     A run that is named as its method is the form of its setting `variant`, spelt as in the tables; `paper` is the main
-    one. A run under a name of its own is none of the tables', unless the profile says which, nor is one that is trained on
-    another set than train.dataset. InputError if two are one.
+    one. A run under a name of its own, or trained on another set than train.dataset, is none of the tables' unless the
+    profile says which. InputError if two are one.
     """
     if plan.published is None:
         return {}
     found: dict[str, PublishedMethod] = {}
     variants = {run.rpartition("-")[0]: settings.get("variant") for run, settings in plan.method_settings.items()}
     for name, variant in variants.items():
-        if name in plan.published.rows:
-            form = PublishedMethod(plan.published.rows[name].method, plan.published.rows[name].variant)
+        if row := plan.published.rows.get(name):
+            other_set = row.train_data if row.train_data != plan.published.train_data else None
+            form = PublishedMethod(row.method, row.variant, other_set)
         elif name != plan.method_of[name] or name in plan.datasets:
             continue
         else:
             form = PublishedMethod(name, DEFAULT_VARIANTS.get(name) if variant in (None, "paper") else variant)
         if form in found.values():
             other = next(name for name in found if found[name] == form)
+            form_of = f"{form.method} on {form.train_data}" if form.train_data else form.method
             raise InputError(
-                f"published.rows: {name} and {other} both stand for {form.method}, variant {form.variant or 'none'}; give "
-                "one of them another row, or a name of its own and none"
+                f"published.rows: {name} and {other} both stand for {form_of}, variant {form.variant or 'none'}; give"
+                " one of them another row, or a name of its own and none"
             )
         found[name] = form
     return found
