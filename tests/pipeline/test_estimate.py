@@ -222,6 +222,7 @@ def test_what_is_printed(capsys):
     main([str(ROOT / "profiles/steer-qwen2.5-math-7b.yaml"), "--peak", "1000"])
     shown = capsys.readouterr().out
     assert "33 runs of 200 steps" in shown and "peak = 1000 TFLOP/s" in shown and "An estimate" in shown
+    assert "of prompts and responses, every sequence as long as allowed" in shown
     assert "224.0 GB of checkpoints" in shown and "steer_released (steer)" in shown
     assert "18,480.0 GB of weights" in shown  # 33 runs, 20 checkpoints a run, 28 GB each
     main([str(ROOT / "profiles/smoke.yaml")])

@@ -131,7 +131,7 @@ def _hours(
         f"{devices} GPUs{'' if devices == sampling_on else f', of which {sampling_on} evaluate'}. An estimate, not a measurement:",
         "  training: as measured, seconds a step × steps × GPUs;"
         if measured
-        else "  training: N·tokens·(2/u_s + (2·passes + 8·epochs)/u_t) / peak; tokens: of prompts and responses, every sequence {assumed.lengths};",
+        else f"  training: N·tokens·(2/u_s + (2·passes + 8·epochs)/u_t) / peak; tokens: of prompts and responses, every sequence {assumed.lengths};",
         f"  evaluation: N·tokens·2/u_s / peak, of {assumed.length_share * tokens / 1e6:,.0f} M tokens, every sequence {assumed.lengths};",
         "  passes without gradient: the old policy's, a reference's, and one a method takes over the mini-batch (docs/methods.md)",
         f"  N = {assumed.parameters:.3g} parameters (--parameters; the size in the model's name)",
