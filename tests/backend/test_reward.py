@@ -71,7 +71,7 @@ def test_a_prompt_that_asks_for_no_box_is_refused_where_only_a_box_is_read(rewar
 @pytest.mark.parametrize("reward", [EXACT, DAPO, STEER])
 def test_formulas_are_not_compared_as_text(reward):
     training = ["lab", "math_train_7500", "dapo_math_17k"]
-    part = {"part": {"of": "math_train_7500", "by": "random", "prompts": 10}}
+    part = {"part": {"of": "math_train_7500", "by": "random", "prompts": 100}}
     for dataset in ("math_train_7500", "part"):
         with pytest.raises(ValueError, match=rf"train\.reward: {reward} compares text.*math_train_7500.*by_value"):
             changed(train={"reward": reward, "dataset": dataset}, data={"training": training, "subsets": part})
