@@ -48,9 +48,8 @@ def main(arguments: list[str]) -> None:
     with subprocess.Popen(arguments) as command:
         below = {command.pid}
         while command.poll() is None:
-            for process in psutil.process_iter(
-                ["ppid"]
-            ):  # whoever has lost its parent is still known by its own number
+            for process in psutil.process_iter(["ppid"]):
+                # whoever has lost its parent is still known by its own number
                 if process.pid in below or process.info["ppid"] in below:
                     below.add(process.pid)
                     with suppress(psutil.Error, OSError):

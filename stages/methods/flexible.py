@@ -13,7 +13,8 @@ published:
                               lowering  ε_high = ε_std                     ε_low = Lo(p)
                               after every step: raise if H ≤ 0.2·H_1, lower if H > τ(k), else go on;
                               τ(k) = 0.2·H_1 + 0.8·H_1·(1 − k/T)
-  upper, lower                as oscillatory raises, or lowers, in every step: one bound of the two by itself
+  upper, lower                as oscillatory raises, or lowers, in every step: no schedule of the paper's, but one of the
+                              two bounds by itself, which it makes claims about
 
 The second half of the first two starts at Lo(p) and returns to ε_std. H is the entropy of the step, H_1 that of the
 first.

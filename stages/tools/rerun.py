@@ -58,7 +58,9 @@ def trained(method: str, seed: int) -> list[dict[str, int | float]]:
     data, model = results / plan.training_folder / f"{plan.train.dataset}.parquet", results / "model"
     for path in (data, model):
         if not path.exists():
-            raise InputError(f"{path} is missing: make repro PROFILE=lab TARGETS='model@lab prepare@lab' makes it")
+            raise InputError(
+                f"{path} is missing: make repro PROFILE=lab TARGETS='model@lab prepare@lab subset@lab' makes it"
+            )
     assert_versions(params.backend.platform)
     short = plan.train.model_copy(update={"steps": STEPS, "checkpoint_every": STEPS})
     run = Run(plan.model_copy(update={"train": short}), Path("work", PROFILE, "rerun").resolve())

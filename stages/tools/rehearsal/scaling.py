@@ -20,9 +20,8 @@ CONCURRENCY = 8
 PROBLEMS = 4  # of a validation
 PROBE = {"batches": 1, "prompts": 1, "responses": 2, "updates": 1, "coupled_states": 1}
 MODEL = "rehearsal/model"  # in the rehearsal's folder
-Place = (
-    str | tuple[str, ...]
-)  # of a setting: names with dots between them, or those names, which may have dots themselves
+# of a setting: names with dots between them, or the names, which may have dots themselves
+Place = str | tuple[str, ...]
 Change = Callable[[Place, Any, str], None]  # setting, its value here (None: without it), why
 GPUS_ONLY = ("engine_memory_share", "engine_devices", "offload", "deterministic", "nodes", "devices")
 
