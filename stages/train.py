@@ -4,9 +4,9 @@
 
 Reads the run's plan, the training set and the base model; writes `results/<profile>/train/<method>-<seed>/` with
 `steps.jsonl` (one line a step), `model/` (HF export), `checkpoints/step-<n>/` (the same of earlier steps, where the profile
-evaluates them) and `versions.json` (also how many prompts were trained on). Seconds and memory go beside it, untracked. Checkpoints live in a work folder named by a hash of everything the run depends on: a
-killed run goes on from its last checkpoint, and a changed one starts clean. Of a run whose outputs are written only the weights
-stay there.
+evaluates them) and `versions.json` (also how many prompts were trained on). Seconds and memory go beside it, untracked.
+Checkpoints live in a work folder named by a hash of everything the run depends on: a killed run goes on from its last
+checkpoint, and a changed one starts clean. Of a run whose outputs are written only the weights stay there.
 
 With `backend.share_session`, the first training that `dvc repro` starts trains all runs that are due and have its
 training set, one after the other in one process; the stages after it find their work done.

@@ -2,8 +2,10 @@
 
 On two cores a start is imports: each process that knows verl takes as long for them as several steps of a small model. verl
 samples in processes of their own and asks another one which server to use, so that a thousand long responses wait for no
-Python; a hundred short ones are sampled by this process, which has nothing else to do meanwhile. And verl starts the engine
-when the actor stands, since the two share a GPU's memory; here they start at once.
+Python; a hundred short ones are sampled by this process, which has nothing else to do meanwhile. It puts them into verl's
+queue all at once, with no more of their prompts than is read again: each by itself, as verl's processes do it, they would cost
+as much as an update. And verl starts the engine when the actor stands, since the two share a GPU's memory; here they start at
+once.
 """
 
 import asyncio
@@ -14,21 +16,33 @@ from typing import Any, ClassVar, Self
 
 import hydra
 import ray
+import torch
+import transfer_queue as tq
 from omegaconf import DictConfig
 from tensordict import TensorDict
-from verl.experimental.agent_loop.agent_loop import AgentLoopBase, DictConfigWrap, ToolListWrap, _agent_loop_registry
+from verl.experimental.agent_loop.agent_loop import (
+    AgentLoopBase,
+    AgentLoopOutput,
+    DictConfigWrap,
+    ToolListWrap,
+    _agent_loop_registry,
+)
 from verl.single_controller.base.decorator import Dispatch, register
 from verl.trainer.ppo.v1 import register_trainer
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
+from verl.utils.debug import marked_timer
+from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 from verl.workers.rollout.llm_server import LLMServerClient
 from verl.workers.rollout.router import GlobalRequestLoadBalancer
 from verl.workers.rollout.vllm_rollout import vllm_async_server  # noqa: F401  (verl would, while all else waits for it)
 
 from stages.backend.trainer import BenchTrainer
-from stages.backend.worker import MethodWorker
+from stages.backend.worker import SIGN_SECONDS, MethodWorker
 
 VerlAgentLoopWorker = AgentLoopWorkerTQ.__ray_metadata__.modified_class  # what verl makes a Ray actor of
 POLL_SECONDS = 0.1
+# Of what is no tensor, what is read after a response is there.
+OF_PROMPT, OF_RESPONSE = ("uid", "raw_prompt", "reward_model", "extra_info"), ("num_turns", "extra_fields")
 
 
 class LocalWorker(MethodWorker):
@@ -66,6 +80,10 @@ class LocalTrainer(BenchTrainer):
                 return
         self.actor_rollout_wg.load()
 
+    def prepare_step(self) -> dict[str, Any]:
+        with marked_timer("gen", self.timing_raw):  # verl's name of the part of a step that samples
+            return super().prepare_step()
+
     def get_llm_client(self) -> LLMServerClient:
         manager = self.llm_server_manager
         return LocalClient(self.config, dict(zip(manager.server_addresses, manager.server_handles, strict=True)))
@@ -86,7 +104,7 @@ class LocalClient(LLMServerClient):
 
 
 class LocalAgentLoopManager:
-    """verl's manager, as far as its trainer uses it: `generate_sequences` returns when the prompts are taken on."""
+    """verl's manager, as far as its trainer uses it; but `generate_sequences` returns when the responses are there."""
 
     def __init__(self, **kwargs: Any):
         self._loop = asyncio.new_event_loop()
@@ -98,8 +116,8 @@ class LocalAgentLoopManager:
         return cls(**kwargs)
 
     def generate_sequences(self, prompts: TensorDict) -> None:
-        """Samples `prompts` in the background; the responses go into verl's queue."""
-        self._run(self._worker.generate_sequences(prompts))
+        """Samples `prompts`, and puts the responses into verl's queue."""
+        self._run(self._worker.sample(prompts))
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -109,11 +127,30 @@ class LocalAgentLoopManager:
 
 
 class LocalAgentLoopWorker(VerlAgentLoopWorker):  # type: ignore[misc, valid-type]
-    """verl's worker with one agent loop of a kind for all responses, where verl makes one for each."""
+    """verl's worker with one agent loop of a kind for all responses, where verl makes one for each.
+
+    And with one message to the queue for the responses to a batch of prompts, where verl sends one for each.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._agent_loops: dict[str, AgentLoopBase] = {}
+        self._responses: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}  # key in the queue -> fields, tag
+
+    async def sample(self, prompts: TensorDict) -> None:
+        """Returns when every prompt has its responses in the queue, or is marked there as failed."""
+        self._responses.clear()
+        await self.generate_sequences(prompts)
+        while (await asyncio.wait([*self.background_tasks], timeout=SIGN_SECONDS))[1]:
+            print(f"bench: {len(self._responses)} responses so far", flush=True)
+        if self._responses:
+            fields, tags = zip(*self._responses.values(), strict=True)
+            await tq.async_kv_batch_put(
+                keys=list(self._responses),
+                fields=list_of_dict_to_tensordict(fields),
+                tags=list(tags),
+                partition_id="train",
+            )
 
     async def _run_agent_loop(
         self,
@@ -127,7 +164,7 @@ class LocalAgentLoopWorker(VerlAgentLoopWorker):  # type: ignore[misc, valid-typ
         if agent_name not in self._agent_loops:
             self._agent_loops[agent_name] = self._agent_loop(agent_name)
         output = await self._agent_loops[agent_name].run(sampling_params, **kwargs)
-        await self._agent_loop_postprocess(output, trajectory["validate"], **kwargs)
+        self._responses[f"{kwargs['uid']}_{kwargs['session_id']}_0"] = in_queue(output, kwargs)
 
     def _agent_loop(self, agent_name: str) -> AgentLoopBase:
         return hydra.utils.instantiate(
@@ -141,3 +178,26 @@ class LocalAgentLoopWorker(VerlAgentLoopWorker):  # type: ignore[misc, valid-typ
             data_config=DictConfigWrap(self.config.data),
             tools=ToolListWrap(self.tools),
         )
+
+
+def in_queue(output: AgentLoopOutput, prompt: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields and tag of a text that has its reward, as verl's worker would put them, without the fields that nobody reads."""
+    fields = output.as_dict()
+    whole = torch.cat([fields["prompts"], fields["responses"]])
+    versions = fields["extra_fields"]
+    tag = {
+        "status": "success",
+        "prompt_len": len(fields["prompts"]),
+        "response_len": len(fields["responses"]),
+        "seq_len": len(whole),
+        "global_steps": prompt["global_steps"],
+        "min_global_steps": versions.get("min_global_steps"),
+        "max_global_steps": versions.get("max_global_steps"),
+    }
+    return {
+        **{name: value for name, value in fields.items() if name in OF_RESPONSE or isinstance(value, torch.Tensor)},
+        **{name: prompt[name] for name in OF_PROMPT},
+        "loss_mask": fields["response_mask"],
+        "input_ids": whole,
+        "position_ids": torch.arange(len(whole)),
+    }, tag

@@ -28,7 +28,7 @@ from stages.rl.batch import Update, joined, rows
 from stages.rl.batch_statistics import batch_of, with_batch_statistics
 from stages.rl.method import Method
 
-SIGN_SECONDS = 60.0  # between two signs of life; verl's engine gives one as often while it samples
+SIGN_SECONDS = 60.0  # between two signs of life; verl gives one as often while it waits for responses
 
 
 class BenchWorker(TrainingWorker):

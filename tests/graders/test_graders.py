@@ -13,6 +13,8 @@ from stages.text.boxed import last_boxed_answer
 from tests.forks import evaluation
 from tests.project import EVALUATION_PYTHON, ROOT
 
+pytestmark = pytest.mark.processes
+
 # gold, text of the sample, correct, status
 MATH = [
     # one value, several spellings

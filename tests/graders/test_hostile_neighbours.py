@@ -9,7 +9,7 @@ from stages.graders.programs import run_programs
 from tests.graders.hostile import ATTACKS, NEIGHBOURS, TO_LIMITS, TO_NEIGHBOURS, TO_THE_GRADE, program, reading
 
 REASON = availability.available()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
 SLOW = {"stops everything"}  # it stops itself, and so waits for its end by the clock
 
 

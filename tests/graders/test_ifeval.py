@@ -19,6 +19,8 @@ from tests.plans import prepare_plan
 from tests.project import ROOT
 from tests.small_mirror import small_mirror
 
+pytestmark = pytest.mark.processes
+
 SETTING = {
     "benchmarks": ["ifeval"],
     "benchmark_sources": {"ifeval": "ifeval"},

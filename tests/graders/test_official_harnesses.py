@@ -12,6 +12,8 @@ from stages.graders.code import without_use
 from tests.project import ROOT
 from tests.replies import official, reasons, replies, rows
 
+pytestmark = pytest.mark.processes
+
 REASON = availability.available()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 REPLIES, ROWS, OFFICIAL = replies(), rows(), official()

@@ -9,6 +9,8 @@ from stages.graders.code import extract_code, joined, write_program
 from stages.graders.registry import GRADERS
 from stages.text.code_blocks import code_blocks
 
+pytestmark = pytest.mark.processes
+
 REASON = availability.available()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 FENCE = "`" * 3

@@ -14,6 +14,8 @@ from stages.graders.qwen.number_words import number_in_words
 from stages.graders.qwen.spelling import spelled
 from tests.forks import evaluation
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize(
     ("text", "answer"),

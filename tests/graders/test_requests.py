@@ -11,6 +11,8 @@ import pytest
 from tests.chat_server import Server, command, complete, last_line, run, samples, write_job
 from tests.project import EVALUATION_PYTHON, ROOT
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):

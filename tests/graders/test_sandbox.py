@@ -16,6 +16,8 @@ from stages.graders.sandbox import Program
 from tests.plans import grade_plan
 from tests.project import EVALUATION_PYTHON, ROOT
 
+pytestmark = pytest.mark.processes
+
 REASON = availability.available()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 TESTS = "assert solution(2) == 5\nassert solution(-3) == 0\n"

@@ -16,7 +16,7 @@ from stages.graders.programs import run_programs
 from stages.graders.sandbox import Program
 
 REASON = availability.available()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
 TESTS = "assert solution(2) == 5\nassert solution(-3) == 0\n"
 NEWLINE = "\n"
 RIGHT = "def solution(x): return x + 3"

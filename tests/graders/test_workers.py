@@ -16,6 +16,8 @@ from stages.graders import workers
 from stages.graders.workers import Unfinished, call_in_workers
 from tests.project import EVALUATION_PYTHON, ROOT
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(autouse=True)
 def short_limits(monkeypatch):

@@ -14,6 +14,8 @@ from stages.profile.plans.operation import FILE, Operation
 from stages.profile.resolution import plans
 from tests.project import ROOT, copy_project, run
 
+pytestmark = pytest.mark.processes
+
 WRONG = {
     "unknown method": ("methods: [grpo,", "methods: [grppo,", ["unknown method 'grppo'", "grpo"]),
     "misspelled setting of a method": (

@@ -25,6 +25,8 @@ from stages.profile.resolution import training_plan
 from tests.plans import grade_plan
 from tests.project import ROOT, copy_project, run
 
+pytestmark = pytest.mark.processes
+
 
 def accept(folder):
     """A check that every folder passes."""

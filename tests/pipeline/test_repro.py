@@ -10,6 +10,8 @@ import yaml
 
 from tests.project import ROOT, clean_environment
 
+pytestmark = pytest.mark.processes
+
 DVC, PYTHON = ROOT / ".venv/train/bin/dvc", ROOT / ".venv/train/bin/python"
 TOLD = """
 import json, sys

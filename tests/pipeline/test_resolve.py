@@ -17,6 +17,8 @@ from stages.profile.resolution import plans
 from tests.forks import changed, evaluation, forks, plans_of, plans_of_each
 from tests.project import ROOT, copy_project, edited, run, set_params
 
+pytestmark = pytest.mark.processes
+
 STAGES = ("prepare", "model", "train", "sample", "sample_checkpoints", "choose", "diagnose", "report")
 
 

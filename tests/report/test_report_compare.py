@@ -15,6 +15,8 @@ from tests.browser import chromium
 from tests.project import copy_project, run
 from tests.report_results import in_one_space, right, write_grades, write_results
 
+pytestmark = pytest.mark.processes
+
 
 def test_two_profiles_side_by_side(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
