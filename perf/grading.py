@@ -8,13 +8,20 @@ start of the worker processes. The golds are read here, the answers are graded i
 import json
 import random
 import subprocess
+from collections.abc import Callable
 
 from stages.common.command import expect, run_stage
 from stages.datasets.fetch import fetch, load_sources, mirror_folder
 from stages.datasets.readers import read
 
 K = 16
-SPELLINGS = [*[str] * 12, "{}.".format, "${}$".format, r"\text{{{}}}".format, "x = {}".format]
+SPELLINGS: list[Callable[[str], str]] = [
+    *[str] * 12,
+    "{}.".format,
+    "${}$".format,
+    r"\text{{{}}}".format,
+    "x = {}".format,
+]
 BENCHMARKS = ["aime24", "amc_83", "gsm8k_test", "math500", "minerva_math", "olympiadbench_675"]
 ASK = """
 import json, sys, time

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -52,7 +53,8 @@ def main(arguments: list[str]) -> None:
     update = batch(logits, options.tokens)
     losses: dict[str, Callable[[], None]] = {"verl": lambda: verl_loss(update)}
     losses |= {name: lambda method=method: method_loss(method, update, logits) for name, method in methods.items()}
-    way, seconds = [], {name: [] for name in losses}
+    way: list[float] = []
+    seconds: dict[str, list[float]] = {name: [] for name in losses}
     for _ in range(options.repeats):
         way.append(timed(lambda: there_and_back(logits, update)))
         for name, loss in losses.items():
@@ -134,7 +136,7 @@ def verl_loss(update: Update) -> None:
 def method_loss(method: Method, update: Update, logits: Tensor) -> None:
     """Batch statistics, logit terms, loss and their gradients."""
     training_step = TrainingStep(1, 10, method.initial_state(), entropy=0.2)
-    changed = {"training_step": training_step}
+    changed: dict[str, Any] = {"training_step": training_step}
     if method.uses_logits:
         leaf = logits.detach().requires_grad_()
         terms = chunked(method.logit_terms, leaf, CHUNK)

@@ -69,12 +69,14 @@ def used(process: psutil.Process) -> tuple[str, float]:
 
 def report(seen: list[tuple[str, float]], wall: float) -> None:
     """Prints a table, the kinds that took most first; `wall` in seconds."""
-    seconds, number = Counter[str](), Counter[str](kind for kind, _ in seen)
+    number = Counter(kind for kind, _ in seen)
+    seconds = dict.fromkeys(number, 0.0)
     for kind, of_one in seen:
         seconds[kind] += of_one
     total = sum(seconds.values())
     rows = [
-        [kind, str(number[kind]), f"{of_kind:.0f}", f"{of_kind / total:.0%}"] for kind, of_kind in seconds.most_common()
+        [kind, str(number[kind]), f"{of_kind:.0f}", f"{of_kind / total:.0%}"]
+        for kind, of_kind in sorted(seconds.items(), key=lambda each: -each[1])
     ]
     print(f"\n{total:.0f} s of processor time in {wall:.0f} s\n")
     print(markdown_table(["processes", "number", "seconds", "share"], rows, "lrrr"))

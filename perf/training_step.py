@@ -130,7 +130,7 @@ def train_bare(launch: Path) -> None:
         }
         config.reward.num_workers = 1
         config.reward.custom_reward_function = {"path": __file__, "name": "compute_score"}
-    start_ray(config)
+    start_ray(config, sys.executable)
     main_ppo.TaskRunnerV1.__ray_metadata__.modified_class().run(config)
 
 

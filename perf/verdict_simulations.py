@@ -226,7 +226,9 @@ def _published(values: dict[tuple[str, str], float]) -> pd.DataFrame:
     rows = []
     for name in dict.fromkeys(name for name, _ in values):
         own = {b: values[name, b] for b in PATH_BENCHMARKS}
-        places = [(b, b, float(PATH_BENCHMARKS[b]), value, None) for b, value in own.items()]
+        places: list[tuple[str, str, float, float, str | None]] = [
+            (b, b, float(PATH_BENCHMARKS[b]), value, None) for b, value in own.items()
+        ]
         places.append(("average", "Avg", np.nan, float(np.mean(list(own.values()))), "; ".join(own)))
         for benchmark, printed, k, value, of in places:
             named = {"method": name, "method_as_printed": name, "benchmark": benchmark, "benchmark_as_printed": printed}
