@@ -11,9 +11,9 @@ from stages.profile.plans.model import ModelPlan
 from stages.profile.sections.model import Model
 from tests.plans import CODE
 
-# The longest; then come those that mostly wait, beside them, and then the others that are slow, the longest first. A process is
-# given its next file when one test of the last is left, as it always is of the second here.
-FIRST, LONG = ["test_end_to_end.py", "test_rehearse.py"], ["test_session.py", "test_ranks.py"]
+# The longest. A process is given its next file when one test of the last is left, and that of the second here is long: so a short
+# one comes after it, and the fourth is left to the other process.
+FIRST = ["test_session.py", "test_end_to_end.py", "test_ranks.py", "test_rehearse.py"]
 
 settings.register_profile("bench", deadline=None, derandomize=True)
 settings.load_profile("bench")
@@ -48,20 +48,12 @@ def with_data_and_model(shipped_model):
 
 
 def pytest_collection_modifyitems(items):
-    """The order of files: else one process waits for another at the end."""
-    marked = {mark: {item.path for item in items if item.get_closest_marker(mark)} for mark in ("slow", "processes")}
+    """Files that start Ray or vLLM come first, the longest of them before the others: else one process waits for the other at
+    the end.
+    """
 
     def place(item):
-        return (
-            position(item.path.name, FIRST),
-            item.path not in marked["processes"],
-            item.path not in marked["slow"],
-            position(item.path.name, LONG),
-        )
+        return FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST)
 
-    items.sort(key=place)
-
-
-def position(name, names):
-    """Of `name` in `names`; behind all of them if it is none."""
-    return names.index(name) if name in names else len(names)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, place(item)))
