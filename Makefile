@@ -4,7 +4,7 @@
 #                dvc repro run a part of it
 # make status    the pipeline of the profile in params.yaml: what is done, due, running
 # make test      set-up, then all tests: first those that start Ray or vLLM, two at a time, then the others
-# make test-fast set-up, then the tests of formulas, plans and reports: what starts no Ray, vLLM, DVC or grader and needs no mirror
+# make test-fast set-up, then the tests that are marked neither slow nor processes nor mirror (docs/development.md)
 # make check     ruff and mypy, as .ci/run asks them
 # make docs      the documentation site, from README.md and docs/ into work/site; a link that leads nowhere is an error
 # make estimate  what the profile in params.yaml (or PROFILE=<name>) asks for: runs, tokens, disk, GPU hours,
@@ -22,9 +22,8 @@ PYTHON ?= python3.11
 export PYTHON
 # a file in one process, which makes its fixtures once; in the order of tests/conftest.py
 PYTEST := .venv/train/bin/python -m pytest --dist loadfile --no-loadscope-reorder
-# of two each has a core; of the others some wait
+# of two each has a core
 SLOW = $(PYTEST) -n 2 -m slow $$(grep -rl --include='test_*.py' mark.slow tests)
-OTHERS = $(PYTEST) tests
 # the environment of the profile in params.yaml
 OURS := .venv/$$(locks/environment.sh)/bin
 COMPILE = .venv/lock/bin/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
@@ -47,10 +46,10 @@ status: setup
 	@$(OURS)/python -m stages
 
 test: setup-cpu
-	$(SLOW) || failed=1; $(OTHERS) -n 4 -m "not slow" && test -z "$$failed"
+	$(SLOW) || failed=1; $(PYTEST) -n 4 tests -m "not slow" && test -z "$$failed"
 
 test-fast: setup-cpu
-	$(OTHERS) -n 2 -m "not slow and not processes and not mirror"
+	$(PYTEST) -n 2 tests -m "not slow and not processes and not mirror"
 
 check: setup-cpu
 	.venv/train/bin/ruff check

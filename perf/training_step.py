@@ -3,8 +3,8 @@
     python -m perf.training_step [--steps 20] [--rounds 2] [--write]
 
 Both train the smoke model with GRPO on the same prompts, settings and machine, a session each, in turn. Bare verl is verl's
-own trainer, worker, agent loop, reward worker and loss, except that it looks at its replay buffer as often as the bench
-does: as shipped it looks every 2 s, and that wait would be most of a step so small. Its actor computes the entropy too,
+own trainer, worker, agent loop, reward worker and loss, except that it looks at its replay buffer every 0.05 s:
+as shipped it looks every 2 s, and that wait would be most of a step so small. Its actor computes the entropy too,
 which the bench gives to every method. What is compared is the median over all steps but a session's first. Needs
 `make repro TARGETS='prepare@smoke model@smoke'`.
 """

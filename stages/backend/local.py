@@ -3,8 +3,8 @@
 On two cores a start is imports: each process that knows verl takes as long for them as several steps of a small model. verl
 samples in processes of their own and asks another one which server to use, so that a thousand long responses wait for no
 Python; a hundred short ones are sampled by this process, which has nothing else to do meanwhile. It puts them into verl's
-queue all at once, with no more of their prompts than is read again: each by itself, as verl's processes do it, they would cost
-as much as an update. And verl starts the engine when the actor stands, since the two share a GPU's memory; here they start at
+queue all at once, with no more of their prompts than is read again: each by itself, as verl's processes do it, they took a
+sixth of a small model's step. And verl starts the engine when the actor stands, since the two share a GPU's memory; here they start at
 once.
 """
 

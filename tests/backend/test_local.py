@@ -7,7 +7,8 @@ import torch
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.trainer.ppo.v1 import agent_loop_tq
 
-from stages.backend.local import OF_PROMPT, OF_RESPONSE, VerlAgentLoopWorker, in_queue
+from stages.backend import local
+from stages.backend.local import OF_PROMPT, OF_RESPONSE, LocalAgentLoopWorker, VerlAgentLoopWorker, in_queue
 
 PROMPT = {
     "uid": "step000002prompt000003",
@@ -21,7 +22,7 @@ PROMPT = {
 }
 
 
-def response(**more) -> AgentLoopOutput:
+def response() -> AgentLoopOutput:
     return AgentLoopOutput(
         prompt_ids=[5, 6, 7],
         response_ids=[8, 9],
@@ -36,7 +37,6 @@ def response(**more) -> AgentLoopOutput:
             "min_global_steps": 1,
             "max_global_steps": 2,
         },
-        **more,
     )
 
 
@@ -47,30 +47,63 @@ class OneText:
 
 
 @pytest.fixture
-def of_verl(monkeypatch):
-    """Key, fields and tag that verl's worker puts for the response."""
-    put = {}
+def messages(monkeypatch):
+    """What is put into the queue, a dict each time."""
+    put = []
 
-    async def keep(keys, fields, tags, partition_id):
-        put.update(keys=keys, fields=fields, tags=tags, partition=partition_id)
+    async def keep(**message):
+        put.append(message)
 
     monkeypatch.setattr(agent_loop_tq.tq, "async_kv_batch_put", keep)
+    return put
+
+
+@pytest.fixture
+def of_verl(messages):
+    """Keys, fields and tags that verl's worker puts for the response."""
     worker = type("Worker", (OneText, VerlAgentLoopWorker), {"__init__": lambda self: None})()
     asyncio.run(worker._agent_loop_postprocess(response(), False, **PROMPT))
-    assert put["partition"] == "train"
-    return put
+    (message,) = messages
+    messages.clear()
+    return message
+
+
+class SlowLoop:
+    async def run(self, sampling_params, **prompt):
+        await asyncio.sleep(0.05)
+        return response()
+
+
+class Worker(LocalAgentLoopWorker):
+    """With two sessions for a prompt, and no engine."""
+
+    def __init__(self):
+        self._agent_loops, self._responses, self.background_tasks = {"slow": SlowLoop()}, {}, set()
+
+    async def generate_sequences(self, prompts):
+        for session in (0, 1):
+            prompt = PROMPT | {"session_id": session}
+            self.background_tasks.add(asyncio.create_task(self._run_agent_loop({}, {}, agent_name="slow", **prompt)))
+
+
+def test_one_message_for_all_with_keys_of_verl(of_verl, messages, monkeypatch, capsys):
+    monkeypatch.setattr(local, "SIGN_SECONDS", 0.02)
+    asyncio.run(Worker().sample(None))
+    (message,) = messages
+    assert len(message["keys"]) == len(message["tags"]) == len(message["fields"]) == 2
+    assert of_verl["keys"] == message["keys"][1:] and of_verl["partition_id"] == message["partition_id"]
+    assert "bench: 0 responses so far" in capsys.readouterr().out  # or a long wait would be taken for the end
 
 
 def test_fields_and_tag_are_those_of_verl(of_verl):
     fields, tag = in_queue(response(), PROMPT)
-    assert of_verl["keys"] == [f"{PROMPT['uid']}_{PROMPT['session_id']}_0"] and of_verl["tags"] == [tag]
-    verls = {name: of_verl["fields"][name][0] for name in of_verl["fields"].keys()}  # noqa: SIM118 (without it: rows)
+    assert of_verl["tags"] == [tag]
     for name, value in fields.items():
-        theirs = getattr(verls[name], "data", verls[name])
+        theirs = of_verl["fields"][name][0]
         if isinstance(value, torch.Tensor):
-            assert verls[name].dtype == value.dtype and verls[name].tolist() == value.tolist(), name
+            assert theirs.dtype == value.dtype and theirs.tolist() == value.tolist(), name
         else:
-            assert theirs == value, name
+            assert getattr(theirs, "data", theirs) == value, name
 
 
 def test_only_what_nobody_reads_is_left_out(of_verl):
