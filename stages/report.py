@@ -33,6 +33,7 @@ from stages.reporting.side_files.hours import hours, write_hours
 from stages.reporting.side_files.origin import origin, write_origin
 from stages.reporting.side_files.samples import write_samples
 from stages.reporting.tables.answer import answer, with_verdicts
+from stages.reporting.tables.apart import told_apart
 from stages.reporting.tables.checkpoints import chosen_checkpoints
 from stages.reporting.tables.claims import judged, measured, read_all
 from stages.reporting.tables.comparison import compare_with_published, published_tables
@@ -45,6 +46,7 @@ from stages.reporting.tables.probes import probe_tables
 from stages.reporting.tables.resolution import resolution
 from stages.reporting.tables.scores import by_level, by_method, by_run
 from stages.reporting.tables.settings import settings
+from stages.reporting.tables.steps import window
 from stages.reporting.tables.tuning import grid, tuned_gains
 
 DATA = Path("data")
@@ -111,9 +113,11 @@ def measure(results: Results) -> dict[str, pd.DataFrame]:
     """Name of `tables/<name>.csv` -> table; the functions that make them say what their columns are."""
     runs, counts = by_run(results), sample_counts(results)
     average, gain, tried = averages(runs), gains(results), grid(results)
+    ends = window(results.plan.train.steps)
     return {
         "answer": answer(results, average, gain),
         "steps": results.steps,
+        "apart": told_apart(results.steps, ends, ends),
         "samples": counts,
         "scores_by_run": runs,
         "scores_by_method": by_method(runs),

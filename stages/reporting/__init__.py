@@ -13,6 +13,7 @@ tables      results -> tables of numbers
               steps       what of training is computed from its log
               prices      entropy, diversity, truncation, length
               comparison  our scores handed to `stages.verdicts`
+              apart       which methods the seeds tell apart
               answer      what became of each model
               settings    all that a run depends on
               metrics     what DVC compares between commits
@@ -26,6 +27,7 @@ figures     tables -> figures
 side_files  samples, hours and origin, which the page loads on demand
 sections    results and tables -> what the report says
               blocks, numbers           what a section is made of; how numbers are printed
+              apart                     which methods the seeds tell apart, for the report and for the lab
               answer                    the first section: the answer, and what may not be concluded
               fixed_models              models that were not trained here, which come before those that were
               trust, notices, provenance, training, schedules, benefits, controls, tuning, checkpoints, verdicts, price

@@ -121,7 +121,7 @@ def test_verl_cuts_any_batch(responses, sizes):
 def test_which_micro_batches_a_run_may_have(tmp_path, micro_batch, devices, grpo, said):
     content = safe_load((ROOT / "profiles/smoke.yaml").read_text())
     content["train"]["micro_batch"], content["backend"]["devices"] = micro_batch, devices
-    content["method_settings"]["grpo"] = grpo
+    content["methods"], content["method_settings"]["grpo"] = ["grpo"], grpo
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     if said is None:
         assert load(tmp_path / "params.yaml").train.micro_batch == micro_batch

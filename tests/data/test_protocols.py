@@ -128,7 +128,7 @@ def test_every_setting_that_is_not_the_protocols_is_an_override():
         "max_tokens": ("9", "56", True),
         "samples (lab_sum)": ("2", "8", True),
         "grader (lab_chain)": ("math_verify", "exact_box", True),
-        "aggregation": ("mean of 2 runs", "1 run", True),
+        "aggregation": ("mean of 2 runs", "mean of 3 runs", True),
     }
 
 

@@ -217,7 +217,7 @@ def with_own_set(tmp_path: Path, *changes: tuple[str, str]) -> Params:
 def test_a_run_with_a_set_of_its_own_leaves_the_plans_of_all_others_as_they_are(tmp_path):
     made, without = plans(with_own_set(tmp_path)), plans(load(ROOT / "profiles/smoke.yaml"))
     changed = {name for name in made if name not in without or made[name].text() != without[name].text()}
-    assert changed == {"train/grpo_part-1", "subset", "report"}
+    assert changed == {*(f"train/grpo_part-{seed}" for seed in (1, 2, 3)), "subset", "report"}
     own, other = made["train/grpo_part-1"], made["train/grpo-1"]
     assert (own.training_folder, own.train.dataset) == ("subsets", "part")
     assert own.train == other.train.model_copy(update={"dataset": "part"})
@@ -228,7 +228,7 @@ def test_a_run_with_a_set_of_its_own_leaves_the_plans_of_all_others_as_they_are(
 
 def test_a_method_can_have_a_set_under_its_own_name(tmp_path):
     made = plans(with_own_set(tmp_path, ("  grpo_part: {method", "  grpo: {dataset: part}\n  grpo_part: {method")))
-    assert made["train/grpo-1"].train.dataset == "part" and made["train/par-1"].train.dataset == "lab"
+    assert made["train/grpo-1"].train.dataset == "part" and made["train/opefo-1"].train.dataset == "lab"
 
 
 def test_a_probe_looks_at_the_set_of_its_run(tmp_path):
@@ -246,10 +246,12 @@ def test_a_session_takes_along_the_runs_of_its_set_alone(tmp_path):
     made = plans(with_own_set(tmp_path, ("grpo_part,", "grpo_part, par_part,"), ("method_settings:\n", PAR_PART)))
     trainings = [plan for name, plan in made.items() if name.startswith("train/")]
     taken = {plan.run: [other.run for other in of_same_set(plan, trainings)] for plan in trainings}
-    assert taken["grpo_part-1"] == taken["par_part-1"] == ["grpo_part-1", "par_part-1"]
-    assert taken["grpo-1"] == ["grpo-1", "clip_higher-1", "steer-1", "par-1", "flexible-1"]
+    parts, whole = ([f"{name}-{seed}" for name in names for seed in (1, 2, 3)] for names in (PARTS, WHOLE))
+    assert sorted(taken["grpo_part-1"]) == sorted(taken["par_part-1"]) == sorted(parts)
+    assert sorted(taken["grpo-1"]) == sorted(whole)
 
 
+PARTS, WHOLE = ("grpo_part", "par_part"), ("grpo", "kl_cov", "opefo")
 PAR_PART = "method_settings:\n  par_part: {method: par, dataset: part}\n"
 TWO_SETS = ("training: [lab]", "training: [lab, dapo_math_17k]")
 VALIDATED = ("checkpoint_every: 6", "checkpoint_every: 6\n  validation: {dataset: dapo_math_17k, every: 6, prompts: 4}")

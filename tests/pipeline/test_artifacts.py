@@ -20,7 +20,7 @@ STEP = {name: 1 if name == "step" else 0.5 for name, column in COLUMNS.items() i
 SAMPLE = {"id": "a", "repeat": 0, "seed": 1, "text": "four", "tokens": 2, "stop_reason": "stop"}
 
 
-@pytest.mark.parametrize("name", ["train/steer-1", "prepare", "model", "subset", "sample", "grade", "report"])
+@pytest.mark.parametrize("name", ["train/kl_cov-1", "prepare", "model", "subset", "sample", "grade", "report"])
 def test_a_plan_is_read_back_as_it_was_written(tmp_path, name):
     plan = plans(load(ROOT / "profiles/smoke.yaml"))[name]
     (tmp_path / "plan.json").write_text(plan.text())

@@ -169,18 +169,19 @@ def test_a_plan_names_a_training_set_only_where_a_row_does():
 def test_a_name_of_ones_own_is_a_run_of_its_method(tmp_path):
     text = (ROOT / "profiles/smoke.yaml").read_text()
     (tmp_path / "params.yaml").write_text(
-        text.replace("methods: [grpo,", "methods: [grpo, par_stage,").replace(
-            "method_settings:\n", "method_settings:\n  par_stage: {method: par, variant: stage}\n"
+        text.replace("methods: [grpo,", "methods: [grpo, kl_cov_5,").replace(
+            "method_settings:\n", "method_settings:\n  kl_cov_5: {method: kl_cov, share: 0.05}\n"
         )
     )
     with_alias, without = plans(load(tmp_path / "params.yaml")), plans(load(ROOT / "profiles/smoke.yaml"))
-    assert {name for name in with_alias if with_alias[name] != without.get(name)} == {"train/par_stage-1", "report"}
-    own, plain = with_alias["train/par_stage-1"], with_alias["train/par-1"]
-    assert own.method == "par" and own.method_settings["variant"] == "stage"
-    assert (own.code, own.seed, own.run) == (plain.code, plain.seed, "par_stage-1")
+    own_runs = {f"train/kl_cov_5-{seed}" for seed in without["report"].seeds}
+    assert {name for name in with_alias if with_alias[name] != without.get(name)} == own_runs | {"report"}
+    own, plain = with_alias["train/kl_cov_5-1"], with_alias["train/kl_cov-1"]
+    assert own.method == "kl_cov" and own.method_settings["share"] == 0.05
+    assert (own.code, own.seed, own.run) == (plain.code, plain.seed, "kl_cov_5-1")
     report = with_alias["report"]
-    assert "par_stage-1" in report.runs and report.method_settings["par_stage-1"]["variant"] == "stage"
-    assert (report.method_of["par_stage"], report.method_of["grpo"]) == ("par", "grpo")
+    assert "kl_cov_5-1" in report.runs and report.method_settings["kl_cov_5-1"]["share"] == 0.05
+    assert (report.method_of["kl_cov_5"], report.method_of["grpo"]) == ("kl_cov", "grpo")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_what_is_printed(capsys):
     assert "18,480.0 GB of weights" in shown  # 33 runs, 20 checkpoints a run, 28 GB each
     main([str(ROOT / "profiles/smoke.yaml")])
     shown = capsys.readouterr().out
-    assert "5 runs of 18 steps" in shown and "GPU hours: none" in shown
+    assert "9 runs of 12 steps" in shown and "GPU hours: none" in shown
 
 
 @pytest.mark.parametrize(

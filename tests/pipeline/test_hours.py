@@ -98,11 +98,11 @@ def test_the_time_of_steps_is_read_where_they_ran(tmp_path):
         path.write_text("".join(lines) + '{"step"')
 
     clock(folder / "grpo-1.timings.jsonl", [(1, 60.0), (2, 9.0), (2, 2.0), (3, 4.0)])
-    work = tmp_path / "work/smoke/train/par-1-0123456789abcdef"
+    work = tmp_path / "work/smoke/train/kl_cov-1-0123456789abcdef"
     work.mkdir(parents=True)
     clock(work / "timings.jsonl", [(1, 60.0), (2, 5.0)])
     found = seconds_a_step(params, tmp_path)
-    assert (found["grpo"], found["par"], found["steer"]) == (3.0, 5.0, 4.0)
+    assert (found["grpo"], found["kl_cov"], found["opefo"]) == (3.0, 5.0, 4.0)
     assert seconds_a_step(params, tmp_path / "nowhere") == {}
 
 

@@ -40,16 +40,20 @@ def before(processes):
     return plans_of(processes)
 
 
-TRAINING = {f"train/{name}-1" for name in ("grpo", "clip_higher", "steer", "par", "flexible")}
+def trainings(*methods: str) -> set[str]:
+    return {f"train/{method}-{seed}" for method in methods for seed in (1, 2, 3)}
+
+
+TRAINING = trainings("grpo", "kl_cov", "opefo")
 
 
 CHANGED_PARAMS = [
-    ("step: 0.125", "step: 0.25", {"train/par-1", "report"}),
+    ("kl_cov: {share: 0.02}", "kl_cov: {share: 0.03}", trainings("kl_cov") | {"report"}),
     ("concurrency: 32", "concurrency: 32\n  samples: {lab_sum: 4}", {"sample", "grade", "report"}),
     ("concurrency: 32", "concurrency: 32\n  graders: {lab_sum: exact_box}", {"grade", "report"}),
     ("concurrency: 32", "concurrency: 16", {"sample"}),
-    ("steps: 18", "steps: 19", TRAINING | {"report"}),
-    ("test_per_level: 16", "test_per_level: 12", {"prepare"}),
+    ("steps: 12", "steps: 19", TRAINING | {"report"}),
+    ("test_per_level: 10", "test_per_level: 12", {"prepare"}),
 ]
 
 
@@ -95,7 +99,7 @@ def test_a_new_method_leaves_all_other_runs_alone(project, processes, before):
     (project / "stages/methods/twin.py").write_text(grpo.replace("class Grpo", "class Twin"))
     registered = ("stages/methods/__init__.py", "METHODS = {", 'METHODS = {\n    "twin": "Twin",')
     with edited(project, registered, ("params.yaml", "methods: [grpo,", "methods: [grpo, twin,")):
-        assert changed(before, plans_of(processes)) == {"train/twin-1", "report"}
+        assert changed(before, plans_of(processes)) == trainings("twin") | {"report"}
 
 
 TINY = '''"""Two sums."""
@@ -162,7 +166,7 @@ def test_the_closure_holds_all_that_a_stage_imports(processes, stage):
 
 def test_training_covers_what_ray_and_verl_load_by_name():
     """No list names them: they are found as strings in the code that loads them."""
-    files = {str(path) for path in code_files(["stages.train", "stages.methods.steer"])}
+    files = {str(path) for path in code_files(["stages.train", "stages.methods.kl_cov"])}
     assert {
         "stages/backend/main.py",
         "stages/backend/trainer.py",
@@ -175,8 +179,8 @@ def test_training_covers_what_ray_and_verl_load_by_name():
     assert "stages/methods/par.py" not in files
     graders = {Path(name).stem for name in files if name.startswith("stages/graders/")}
     assert graders == {"__init__", "base", "by_value", "dapo", "exact_box", "steer"}  # what a reward can be
-    plan = plans(load(ROOT / "params.yaml"))["train/steer-1"]
-    assert plan.code == fingerprint(["stages.train", "stages.methods.steer"])
+    plan = plans(load(ROOT / "params.yaml"))["train/kl_cov-1"]
+    assert plan.code == fingerprint(["stages.train", "stages.methods.kl_cov"])
 
 
 @pytest.mark.parametrize(

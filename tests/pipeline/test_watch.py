@@ -9,14 +9,14 @@ import pytest
 
 from stages import watch as command
 from stages.common.files import InputError, held
-from stages.profile.params import load
 from stages.profile.resolution import training_plan
 from stages.watching.flags import Thresholds, flags, stalled
 from stages.watching.runs import watch
 from stages.watching.table import duration
+from tests.pipeline.profiles import of_profile
 from tests.project import ROOT
 
-STEPS = 18  # of a smoke run
+STEPS = 12  # of a smoke run
 DEFAULTS = Thresholds()
 
 
@@ -59,7 +59,7 @@ def test_thresholds_are_settings():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A profile `smoke` with plans, in which nothing has run."""
-    params = load(ROOT / "profiles/smoke.yaml")
+    params = of_profile("smoke", methods=["grpo", "clip_higher", "steer", "par", "flexible"])
     for name in params.methods:
         path = tmp_path / f"results/smoke/plan/train/{name}-1.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,9 +125,9 @@ def test_the_command_prints_one_table_where_there_is_no_terminal(folder):
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
     )
     assert done.returncode == 0, done.stderr
-    assert "4 waiting, 1 stopped" in done.stdout and "5/18" in done.stdout
+    assert "4 waiting, 1 stopped" in done.stdout and "5/12" in done.stdout
     assert "collapse of entropy since step 5: 0.1, threshold 0.2" in done.stdout
-    assert "5/18" in (folder / "table.svg").read_text()
+    assert "5/12" in (folder / "table.svg").read_text()
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ def plans_with(folder, probes: str) -> dict:
 
 
 def test_what_a_section_leaves_out_is_that_of_the_training(tmp_path):
-    written = plans_with(tmp_path, "{base: {grpo: {}, opefo: {prompts: 4}}, trained: {steer-1: {batches: 2}}}")
+    written = plans_with(tmp_path, "{base: {grpo: {}, opefo: {prompts: 4}}, trained: {kl_cov-1: {batches: 2}}}")
     assert {name for name in written if name.startswith("diagnose/")} == {
         "diagnose/base.grpo",
         "diagnose/base.opefo",
-        "diagnose/steer-1",
+        "diagnose/kl_cov-1",
     }
     numbers = ("batches", "prompts", "responses", "updates")
     assert [written["diagnose/base.grpo"][name] for name in numbers] == [4, 16, 8, 4]
@@ -35,16 +35,16 @@ def test_what_a_section_leaves_out_is_that_of_the_training(tmp_path):
         8,
         1,
     ]  # strictly on-policy, its own setting
-    assert [written["diagnose/steer-1"][name] for name in numbers] == [2, 16, 8, 4]
-    assert written["diagnose/steer-1"]["run"] == "steer-1" and written["diagnose/steer-1"]["method"] == "steer"
-    assert written["report"]["probes"] == ["base.grpo", "base.opefo", "steer-1"]
+    assert [written["diagnose/kl_cov-1"][name] for name in numbers] == [2, 16, 8, 4]
+    assert written["diagnose/kl_cov-1"]["run"] == "kl_cov-1" and written["diagnose/kl_cov-1"]["method"] == "kl_cov"
+    assert written["report"]["probes"] == ["base.grpo", "base.opefo", "kl_cov-1"]
 
 
 def test_a_probe_runs_nothing_else_again(tmp_path):
     without = {n: p.model_dump(mode="json") for n, p in plans(load(ROOT / "profiles/smoke.yaml")).items()}
     one = plans_with(tmp_path, "base: {grpo: {}}")
     assert changed(without, one) == {"diagnose/base.grpo", "report"}
-    assert changed(one, plans_with(tmp_path, "base: {grpo: {}, steer: {}}")) == {"diagnose/base.steer", "report"}
+    assert changed(one, plans_with(tmp_path, "base: {grpo: {}, kl_cov: {}}")) == {"diagnose/base.kl_cov", "report"}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_probe_runs_nothing_else_again(tmp_path):
         ("base: {dapo: {}}", "probes.base.dapo: dapo changes how responses are sampled, and a probe samples plainly; remove it"),
         ("base: {rlrt: {}}", "probes.base.rlrt: rlrt needs a reference that is told the answer, which no probe has; remove it"),
         ("base: {passk_adv: {responses: 2}}", "probes.base.passk_adv.responses: 2, and passk_adv draws sets of 4 .k.; give at least"),
-        ("trained: {grpo-2: {}}", "probes.trained.grpo-2: no such run; runs are grpo-1, clip_higher-1"),
+        ("trained: {grpo-9: {}}", "probes.trained.grpo-9: no such run; runs are grpo-1, grpo-2"),
         (
             "base: {grpo: {optimisers: {own: {kind: sgd, learning_rates: [1.0], epsilon: 1.0e-8}}}}",
             "probes.base.grpo.optimisers.own.epsilon: sgd has none; remove it",
@@ -82,6 +82,6 @@ def test_dvc_has_a_stage_a_probe_and_none_without(tmp_path):
     project = copy_project(tmp_path)
     listed = run(project, "dvc", "stage", "list", "--name-only")
     assert listed.returncode == 0 and "diagnose" not in listed.stdout, listed.stderr
-    edit(project, "params.yaml", "\nbackend:\n", "\nprobes: {base: {grpo: {}}, trained: {par-1: {}}}\nbackend:\n")
+    edit(project, "params.yaml", "\nbackend:\n", "\nprobes: {base: {grpo: {}}, trained: {opefo-1: {}}}\nbackend:\n")
     listed = run(project, "dvc", "stage", "list", "--name-only").stdout.split()
-    assert {name for name in listed if "diagnose" in name} == {"diagnose_base@smoke-grpo", "diagnose@smoke-par-1"}
+    assert {name for name in listed if "diagnose" in name} == {"diagnose_base@smoke-grpo", "diagnose@smoke-opefo-1"}

@@ -86,6 +86,51 @@ def test_who_kept_entropy_is_said_as_the_logs_have_it(tmp_path):
     )
 
 
+def test_whose_entropy_ends_apart_is_said_where_seeds_can_tell(tmp_path):
+    def write(profile: str, seeds: tuple[int, ...], **ends: float) -> Results:
+        """Of each method, which ends with that entropy and 0.01 more a seed; what differs by method is 0.001."""
+        folder = write_results(tmp_path, profile, methods=tuple(ends), seeds=seeds, steps=2)
+        for number, (method, end) in enumerate(ends.items()):
+            for seed in seeds:
+                log(folder, f"{method}-{seed}", entropy=[0.4, end + 0.01 * seed + 0.001 * ((number * seed) % 3)])
+        return load(tmp_path, profile)
+
+    text = said(section_of(write("more", (1, 2, 3), grpo=0.1, par=0.2, steer=0.1, far=0.3)))
+    assert (
+        "`par`, `far` end with more entropy than grpo, by more than the 0.00" in text and "that 3 seeds explain" in text
+    )
+    text = said(section_of(write("both", (1, 2), grpo=0.2, par=0.1, far=0.3)))
+    assert "`far` ends with more entropy than grpo and `par` ends with less entropy than grpo, by more than" in text
+    text = said(section_of(write("alike", (1, 2, 3), grpo=0.2, par=0.2)))
+    assert (
+        "No method's entropy ends apart from grpo's: with 3 seeds two of these methods are told apart beyond 0.00"
+        in text
+    )
+    for one in (write("one", (1,), grpo=0.1, par=0.2), write("without", (1, 2), par=0.1, far=0.3)):
+        assert "seeds explain" not in said(section_of(one)) and "ends apart" not in said(section_of(one))
+    many = {f"m{number}": 0.3 for number in range(6)}
+    assert "6 methods end with more entropy" in said(section_of(write("many", (1, 2, 3), grpo=0.1, **many)))
+
+
+def test_pairs_told_apart_stand_in_the_section_on_training_and_as_numbers(tmp_path):
+    folder = write_results(tmp_path, methods=("grpo", "par", "steer"), seeds=(1, 2, 3), steps=2)
+    for number, (method, end) in enumerate({"grpo": 0.1, "par": 0.3, "steer": 0.1}.items()):
+        for seed in (1, 2, 3):
+            log(folder, f"{method}-{seed}", entropy=[0.4, end + 0.01 * seed + 0.001 * ((number * seed) % 3)])
+    results = load(tmp_path, "smoke")
+    tables = measure(results)
+    (training,) = (one for one in all_sections(results, tables, None) if one.identity == "training")
+    assert "Of 3 pairs of 3 methods with 3 seeds each, these are told apart: in entropy 2, which" in said(training)
+    rows = {row[0]: row for block in training.blocks if getattr(block, "name", "") == "apart" for row in block.rows}
+    assert next(iter(rows)) == "par" and rows["par"][2].endswith("*") and not rows["steer"][2].endswith("*")
+    assert {name: row[-1] for name, row in rows.items()} == {"par": "2", "grpo": "1", "steer": "1"}
+    apart = tables["apart"].set_index(["measure", "method", "other"])
+    assert apart.at[("entropy", "par", "grpo"), "apart"] and not apart.at[("entropy", "steer", "grpo"), "apart"]
+    one, other = apart.loc[("entropy", "par", "grpo")], apart.loc[("entropy", "grpo", "par")]
+    assert one["difference"] == pytest.approx(-other["difference"]) and one["start"] == pytest.approx(0.4)
+    assert one["value"] - other["value"] == pytest.approx(one["difference"]) and one["least"] == other["least"]
+
+
 def test_a_gain_is_told_where_it_is_beyond_chance(tmp_path):
     def share(run: str, benchmark: str) -> float:
         method, _, seed = run.rpartition("-") if "-" in run else (run, "", "0")

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from stages.reporting.inputs.results import Results
+from stages.reporting.sections.apart import apart_from_reference
 from stages.reporting.sections.blocks import Block, Picture, Section, Table, Text
 from stages.reporting.sections.numbers import MISSING, count_of, interval, number
 from stages.reporting.tables.answer import picture_of
@@ -20,7 +21,8 @@ from stages.verdicts.judge import NOT_REPRODUCED
 def answer_section(results: Results, tables: dict[str, pd.DataFrame], compared: Comparison | None) -> Section:
     """`tables`: those of `stages.report`."""
     found = tables["answer"]
-    sentences = [*_entropy(found), *_gains(tables)]
+    apart = apart_from_reference(tables["apart"])
+    sentences = [*_entropy(found), *([apart] if apart else []), *_gains(tables)]
     blocks: list[Block] = [Text(" ".join(sentences))] if sentences else []
     blocks.append(Text(f"What may not be concluded: {'; '.join(_not_shown(results, tables, compared))}."))
     if shown := picture_of(found):

@@ -40,7 +40,7 @@ def all_sections(
     if claims:
         parts.append(claims_section(claims, tables["claims"]))
     if results.methods:
-        parts.append(training_section(results))
+        parts.append(training_section(results, tables["apart"]))
     if own_columns(results.steps):
         parts.append(schedules_section(results))
     if results.probes:

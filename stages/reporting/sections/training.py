@@ -1,8 +1,11 @@
 """The report's section on training: entropy, reward and what goes with them, over steps."""
 
+import pandas as pd
+
 from stages.artifacts.steps import COLUMNS
 from stages.reporting.figures.progress import PROGRESS, VALIDATION
 from stages.reporting.inputs.results import Results
+from stages.reporting.sections.apart import apart_in_words, apart_table
 from stages.reporting.sections.blocks import Block, Picture, Section, Table, Text
 from stages.reporting.sections.numbers import number
 from stages.reporting.tables.gains import REFERENCE
@@ -13,7 +16,8 @@ GROWN = 2  # times its level in the first steps: this bench's choice, as a ratio
 ENDS = {"entropy": 3, "reward": 2, "response_length": 1, "styles_per_group": 1}
 
 
-def training_section(results: Results) -> Section:
+def training_section(results: Results, apart: pd.DataFrame) -> Section:
+    """`apart`: of `tables.apart`."""
     blocks: list[Block] = [
         Picture(
             "entropy",
@@ -28,6 +32,7 @@ def training_section(results: Results) -> Section:
             " Where steps have different prompts, part of the ups and downs is theirs.",
         ),
         _first_and_last(results),
+        *_apart(results, apart),
     ]
     if VALIDATION in results.steps and (validation := results.plan.train.validation):
         blocks.append(
@@ -132,6 +137,13 @@ def _first_and_last(results: Results) -> Table:
     first, last = ends_in_words(results.plan.train.steps)
     caption = f"Training: {first} → {last}{seeds}; clipped tokens are the mean over all steps"
     return Table("first_and_last", caption, header, [("", rows)])
+
+
+def _apart(results: Results, found: pd.DataFrame) -> list[Block]:
+    if found.empty:
+        return []
+    _, last = ends_in_words(results.plan.train.steps)
+    return [Text(apart_in_words(found, len(results.methods))), apart_table(found, "apart", last)]
 
 
 def _coincidence(results: Results) -> str:
