@@ -21,6 +21,10 @@ OF_ONE_MACHINE = {
     "VLLM_HOST_IP": "127.0.0.1",
     "GLOO_SOCKET_IFNAME": "lo",
 }
+# How often the actor's threads look for each other before they give up the core: what libgomp takes where a process has more
+# threads than cores. Of other programs it does not know, and beside them its 300,000 make a step several times as long, for a few
+# hundredths of it gained alone (`python -m perf.busy_cores`).
+SPINS = "1000"
 # Checked before anything starts, and recorded with every result.
 VERSIONS = {
     "cpu": {
@@ -96,9 +100,7 @@ def environment(backend: Backend, joins: bool = False) -> dict[str, str]:
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # else vLLM overrides the executor "uni" (verl_cpu.yaml)
             "OMP_NUM_THREADS": "1",  # of every process but the actor (worker.py): they have little to compute
-            # How long the actor's threads wait for each other before they give up the core: what libgomp takes where it has more
-            # threads than cores. Of other processes it does not know, and beside them its own 300,000 make an update six times as long.
-            "GOMP_SPINCOUNT": "1000",
+            "GOMP_SPINCOUNT": SPINS,
             "VLLM_CPU_KVCACHE_SPACE": str(backend.engine_gigabytes),
             "TQ_NUM_THREADS": "2",
             "RAY_memory_monitor_refresh_ms": "0",

@@ -18,6 +18,7 @@ from tests.project import ONE_CORE, ROOT, clean_environment, copy_project, set_p
 
 SMALL = {
     "profile": "pair",
+    "seeds": [1],
     "methods": ["half_sure", "aent"],
     "method_settings": {"aent": {"entropy_low": 0.5, "entropy_high": 0.6}},  # above the model's: it moves in every step
     "data__lab__test_per_level": 2,

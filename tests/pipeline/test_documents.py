@@ -84,7 +84,7 @@ def test_a_profile_is_chosen_and_changes_are_kept(tmp_path, named):
 
     assert choose(named).returncode == 0 and load(project / "params.yaml").profile == "laptop"
     assert choose("smoke").returncode == 0 and load(project / "params.yaml").profile == "smoke"
-    edit(project, "params.yaml", "steps: 12", "steps: 19")
+    edit(project, "params.yaml", "steps: 10", "steps: 19")
     done = choose(named)
     assert done.returncode == 1 and "params.yaml has changes of your own" in done.stderr
     assert load(project / "params.yaml").train.steps == 19

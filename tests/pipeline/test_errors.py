@@ -29,14 +29,14 @@ WRONG = {
         ["method_settings.dapo.overlong_length", "57", "train.max_response_tokens", "56"],
     ),
     "misspelled setting": ("prompts_per_step:", "prompts_a_step:", ["train.prompts_a_step", "prompts_per_step"]),
-    "wrong type": ("steps: 18", "steps: many", ["train.steps", "integer", "'many'"]),
+    "wrong type": ("steps: 10", "steps: many", ["train.steps", "integer", "'many'"]),
     "number without a point": (
         "learning_rate: 1.0e-3",
         "learning_rate: 1e-3",
         ["train.optimiser.learning_rate", "'1e-3'"],
     ),
-    "no seed": ("seeds: [1]", "seeds: []", ["seeds", "at least 1 item"]),
-    "seed twice": ("seeds: [1]", "seeds: [1, 1]", ["seeds", "repeats"]),
+    "no seed": ("seeds: [1, 2, 3]", "seeds: []", ["seeds", "at least 1 item"]),
+    "seed twice": ("seeds: [1, 2, 3]", "seeds: [1, 1]", ["seeds", "repeats"]),
     "k of zero": (
         "concurrency: 32",
         "concurrency: 32\n  samples: {lab_sum: 0}",
@@ -141,7 +141,7 @@ WRONG = {
         "method_settings:\n  grpo: {updates_per_step: 3}\n",
         ["method_settings.grpo.updates_per_step", "3", "prompts_per_step"],
     ),
-    "a word for a number list": ("seeds: [1]", "seeds: one", ["seeds"]),
+    "a word for a number list": ("seeds: [1, 2, 3]", "seeds: one", ["seeds"]),
     "not YAML": ("profile: smoke", "profile: [smoke", ["params.yaml", "not YAML"]),
 }
 
@@ -171,7 +171,9 @@ def test_wrong_params(project, case, monkeypatch, capsys):
 @pytest.mark.parametrize("case", ["unknown method", "no seed"])
 def test_dvc_repro_stops_at_the_same_line(project, case):
     old, new, said = WRONG[case]
-    (project / "params.yaml").write_text((ROOT / "profiles/smoke.yaml").read_text().replace(old, new, 1))
+    original = (ROOT / "profiles/smoke.yaml").read_text()
+    assert old in original
+    (project / "params.yaml").write_text(original.replace(old, new, 1))
     done = run(project, "dvc", "repro")
     assert done.returncode != 0 and all(word in done.stderr + done.stdout for word in said), done.stderr
     assert not (project / "work").exists()  # where whatever is started has its log

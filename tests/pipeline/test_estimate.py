@@ -228,7 +228,7 @@ def test_what_is_printed(capsys):
     assert "18,480.0 GB of weights" in shown  # 33 runs, 20 checkpoints a run, 28 GB each
     main([str(ROOT / "profiles/smoke.yaml")])
     shown = capsys.readouterr().out
-    assert "9 runs of 12 steps" in shown and "GPU hours: none" in shown
+    assert "9 runs of 10 steps" in shown and "GPU hours: none" in shown
 
 
 @pytest.mark.parametrize(

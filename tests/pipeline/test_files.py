@@ -277,10 +277,10 @@ def test_a_plan_of_other_parameters_is_refused(tmp_path, monkeypatch):
     GradePlan.read(path)
     params.write_text(f"# a comment\n{original}")
     GradePlan.read(path)  # which says the same
-    params.write_text(original.replace("steps: 12", "steps: 19"))
+    params.write_text(original.replace("steps: 10", "steps: 19"))
     with pytest.raises(InputError, match="dvc repro -f -s resolve@smoke"):
         GradePlan.read(path)
-    params.write_text(original.replace("profile: smoke", "profile: other").replace("steps: 12", "steps: 19"))
+    params.write_text(original.replace("profile: smoke", "profile: other").replace("steps: 10", "steps: 19"))
     GradePlan.read(path)  # another profile is in force, and this one's results stay readable
     params.unlink()
     GradePlan.read(path)
@@ -294,7 +294,7 @@ def test_parameters_that_change_while_the_plan_is_made_give_no_plan(tmp_path):
         original = resolve.plans
         def edited_meanwhile(*given):
             path = Path("params.yaml")
-            path.write_text(path.read_text().replace("steps: 12", "steps: 19"))
+            path.write_text(path.read_text().replace("steps: 10", "steps: 19"))
             return original(*given)
         resolve.plans = edited_meanwhile
         resolve.run_stage(resolve.main)

@@ -52,7 +52,7 @@ CHANGED_PARAMS = [
     ("concurrency: 32", "concurrency: 32\n  samples: {lab_sum: 4}", {"sample", "grade", "report"}),
     ("concurrency: 32", "concurrency: 32\n  graders: {lab_sum: exact_box}", {"grade", "report"}),
     ("concurrency: 32", "concurrency: 16", {"sample"}),
-    ("steps: 12", "steps: 19", TRAINING | {"report"}),
+    ("steps: 10", "steps: 19", TRAINING | {"report"}),
     ("test_per_level: 10", "test_per_level: 12", {"prepare"}),
 ]
 
@@ -80,8 +80,8 @@ def test_what_a_changed_setting_runs_again(before, after_changed_params, number)
         ("data/protocols/bench.yaml", "top_k: -1", "top_k: 20", set()),
         ("stages/benchmarks/aime24.py", "samples=32", "samples=64", set()),
         ("stages/benchmarks/lab_sum.py", '"math_verify"', '"exact_box"', {"grade", "report"}),
-        ("stages/methods/par.py", "entropy < threshold", "entropy <= threshold", {"train/par-1"}),
-        ("stages/methods/par.py", '"""PAR: ', '"""Another sentence. PAR: ', set()),
+        ("stages/methods/kl_cov.py", "count = max(count, 1)", "count = max(count, 2)", trainings("kl_cov")),
+        ("stages/methods/kl_cov.py", '"""KL-Cov: ', '"""Another sentence. KL-Cov: ', set()),
         ("stages/rl/batch.py", "clamp(-20.0, 20.0)", "clamp(-10.0, 10.0)", TRAINING),
         ("stages/backend/agent_loops.yaml", "seeded", "sown", TRAINING),
         ("stages/backend/measure.py", "(correct == 1)", "(correct > 0)", TRAINING),
@@ -284,7 +284,9 @@ def test_runs_of_different_seeds_get_different_seeds():
     written = plans(load(ROOT / "params.yaml").model_copy(update={"seeds": [1, 2, 3]}))
     seeds = [written[f"train/grpo-{seed}"].seed for seed in (1, 2, 3)]
     assert len(set(seeds)) == 3
-    assert seeds == [written[f"train/par-{seed}"].seed for seed in (1, 2, 3)]  # methods are compared on the same draws
+    assert seeds == [
+        written[f"train/opefo-{seed}"].seed for seed in (1, 2, 3)
+    ]  # methods are compared on the same draws
 
 
 def test_smoke_in_force_is_the_smoke_profile():

@@ -113,12 +113,12 @@ def test_no_scalar_is_read_in_two_ways(tmp_path_factory, scalar):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("steps: 12", "steps: 012", "train.steps: 012 has a leading zero"),
+        ("steps: 10", "steps: 010", "train.steps: 010 has a leading zero"),
         ("seeds: [1, 2, 3]", "seeds: [01]", "seeds.0: 01 has a leading zero"),
-        ("steps: 12", "steps: 1:30", "train.steps: 1:30 is 90"),
+        ("steps: 10", "steps: 1:30", "train.steps: 1:30 is 90"),
         ("learning_rate: 1.0e-3", "learning_rate: 1e-3", "train.optimiser.learning_rate: 1e-3 is"),
         ("share_session: true", "share_session: yes", "backend.share_session: yes is true"),
-        ("  steps: 12", "  steps: 12\n  steps: 19", "train.steps stands twice"),
+        ("  steps: 10", "  steps: 10\n  steps: 19", "train.steps stands twice"),
     ],
 )
 def test_a_profile_is_refused_before_anything_runs(tmp_path, old, new, message):

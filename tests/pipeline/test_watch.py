@@ -16,7 +16,7 @@ from stages.watching.table import duration
 from tests.pipeline.profiles import of_profile
 from tests.project import ROOT
 
-STEPS = 12  # of a smoke run
+STEPS = 10  # of a smoke run
 DEFAULTS = Thresholds()
 
 
@@ -125,9 +125,9 @@ def test_the_command_prints_one_table_where_there_is_no_terminal(folder):
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
     )
     assert done.returncode == 0, done.stderr
-    assert "4 waiting, 1 stopped" in done.stdout and "5/12" in done.stdout
+    assert "4 waiting, 1 stopped" in done.stdout and "5/10" in done.stdout
     assert "collapse of entropy since step 5: 0.1, threshold 0.2" in done.stdout
-    assert "5/12" in (folder / "table.svg").read_text()
+    assert "5/10" in (folder / "table.svg").read_text()
 
 
 @pytest.mark.parametrize(

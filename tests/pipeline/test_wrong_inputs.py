@@ -196,7 +196,7 @@ COMMANDS = [
     (["tools.rerun", "--all"], ["usage"]),
     *((["perf", name, *wrong], said) for name, wrong, said in [
         ("disagreement", ["--wrte"], ["usage", "--write"]), ("faults", ["--kills", "-1"], ["usage", "--kills", "-1"]),
-        ("gpu", ["--device", "tpu"], ["usage", "--device"]), ("grading", ["more"], ["usage", "perf.grading"]),
+        ("busy_cores", ["more"], ["usage", "perf.busy_cores"]), ("gpu", ["--device", "tpu"], ["usage", "--device"]), ("grading", ["more"], ["usage", "perf.grading"]),
         ("harnesses", [], ["usage", "--python"]), ("hostile", ["--wrte"], ["usage", "--write", "--wrte"]),
         ("hostile", ["no_such_attack"], ["usage", "no_such_attack"]), ("lost_node", ["more"], ["usage", "perf.lost_node"]),
         ("memory", ["--tokens", "0"], ["usage", "--tokens", "at least 1"]), ("methods", ["grppo"], ["grppo", "grpo"]),

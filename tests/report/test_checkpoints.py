@@ -58,10 +58,10 @@ def smoke(checkpoints, **train) -> Params:
     "rule, train, said",
     [
         ("last", {}, "always evaluated"),
-        ("step 12", {}, "always evaluated"),
+        ("step 10", {}, "always evaluated"),
         ("step 7", {}, "no checkpoint is saved at step 7"),
         ("best on aime24", {}, "aime24 is not evaluated; add it to evaluation.benchmarks"),
-        ("best on lab_sum", {"checkpoint_every": 12}, "leaves none before the last"),
+        ("best on lab_sum", {"checkpoint_every": 10}, "leaves none before the last"),
         ("the best", {}, "no rule for a checkpoint"),
     ],
 )
@@ -71,11 +71,11 @@ def test_a_rule_that_cannot_be_followed_is_refused(rule, train, said):
 
 
 def test_only_what_a_rule_may_choose_is_kept():
-    train = smoke({}, checkpoint_every=4).train  # of 12 steps
+    train = smoke({}, checkpoint_every=4).train  # of 10 steps
     assert kept_steps({}, train) == []
     assert kept_steps({"early": "step 4"}, train) == [4]
     assert kept_steps({"early": "step 4", "paper": "best on lab_sum"}, train) == [4, 8]
-    assert candidates(checkpoint_rule("best on lab_sum"), train) == [4, 8, 12]
+    assert candidates(checkpoint_rule("best on lab_sum"), train) == [4, 8, 10]
 
 
 def samples(shares: list[float], problems: int, k: int, draw: np.random.Generator) -> np.ndarray:

@@ -66,11 +66,11 @@ def apart_table(found: pd.DataFrame, name: str, last: str) -> Table:
     header = [
         "method",
         "entropy, of its start",
-        *(COLUMNS[each].title for each in measures),
-        "methods of another entropy",
+        *(COLUMNS[each].label for each in measures),
+        "methods apart in entropy",
     ]
     marks = f"; {APART}: told apart from {REFERENCE}'s" if REFERENCE in starts else ""
-    caption = f"{last.capitalize()}, over seeds{marks}"
+    caption = f"{last.capitalize()}, over seeds; entropies in {COLUMNS['entropy'].unit}{marks}"
     return Table(name, caption, header, [("", rows)], words=1)
 
 
