@@ -2,7 +2,7 @@
 
     python -m perf.busy_cores
 
-Trains a small transformer with as many threads as there are cores, alone and beside a program that keeps one core busy, with
+Trains a small transformer with as many threads as there are cores, alone and beside as many busy programs, with
 libgomp's own setting and with the one that a session on a CPU has (`stages/backend/environment.py`).
 """
 
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
         [spins or "libgomp's own", *(f"{statistics.median(found[spins, beside]):.3f}" for beside in (False, True))]
         for spins in ("", SPINS)
     ]
-    print(markdown_table(["GOMP_SPINCOUNT", "alone, s a step", "beside a busy program, s a step"], rows, "lrr"))
+    print(markdown_table(["GOMP_SPINCOUNT", "alone, s a step", "beside busy programs, s a step"], rows, "lrr"))
 
 
 def in_a_process(spins: str) -> float:
@@ -59,15 +59,21 @@ def busy(beside: bool) -> Iterator[None]:
     if not beside:
         yield
         return
-    with subprocess.Popen([sys.executable, "-c", BUSY]) as program:
-        try:
-            yield
-        finally:
+    programs = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(cores())]
+    try:
+        yield
+    finally:
+        for program in programs:
             program.kill()
+            program.wait()
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def seconds_a_step() -> float:
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(cores())
     torch.manual_seed(0)
     layers = [torch.nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True) for _ in range(4)]
     model, tokens = torch.nn.Sequential(*layers), torch.randn(32, 64, 128)
