@@ -13,6 +13,7 @@ from stages.reporting.sections.blocks import Notices, Picture, Section, Table, T
 from stages.reporting.sections.content import all_sections, summary
 from stages.reporting.sections.trust import most_common
 from stages.reporting.tables.answer import with_verdicts
+from stages.reporting.tables.apart import told_apart
 from stages.reporting.tables.comparison import Comparison
 from stages.verdicts.families import AVERAGES, FIXED
 from stages.verdicts.judge import EQUIVALENT, INCONCLUSIVE, NOT_REPRODUCED
@@ -129,6 +130,22 @@ def test_pairs_told_apart_stand_in_the_section_on_training_and_as_numbers(tmp_pa
     one, other = apart.loc[("entropy", "par", "grpo")], apart.loc[("entropy", "grpo", "par")]
     assert one["difference"] == pytest.approx(-other["difference"]) and one["start"] == pytest.approx(0.4)
     assert one["value"] - other["value"] == pytest.approx(one["difference"]) and one["least"] == other["least"]
+
+
+def test_methods_with_two_seeds_are_compared_where_most_have_one():
+    rows = [
+        {
+            "method": method,
+            "seed": seed,
+            "step": 1,
+            "entropy": 0.1 * seed + (method == "b") + 0.001 * seed**2 * (method == "b"),
+        }
+        for method, seeds in {"a": (1, 2), "b": (1, 2), **{f"m{number}": (1,) for number in range(9)}}.items()
+        for seed in seeds
+    ]
+    found = told_apart(pd.DataFrame(rows), 1, 1)
+    assert [*found["method"]] == ["a", "b"] and found["apart"].all() and set(found["seeds"]) == {2}
+    assert told_apart(pd.DataFrame(rows)[:1], 1, 1).empty and told_apart(pd.DataFrame(), 1, 1).empty
 
 
 def test_a_gain_is_told_where_it_is_beyond_chance(tmp_path):

@@ -45,6 +45,7 @@ def _by_seed(steps: pd.DataFrame, measure: str, where: slice) -> pd.DataFrame:
 
 
 def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """The most runs of two seeds or more, which alone can tell methods apart."""
     most_run = table.count().sort_values(ascending=False, kind="stable").index
-    blocks = [table[most_run[:seeds]].dropna() for seeds in range(1, len(most_run) + 1)]
-    return max(blocks, key=lambda block: block.size)
+    blocks = [table[most_run[:seeds]].dropna() for seeds in range(2, len(most_run) + 1)]
+    return max(blocks, key=lambda block: block.size, default=table.iloc[:0])
