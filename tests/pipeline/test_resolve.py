@@ -284,9 +284,8 @@ def test_runs_of_different_seeds_get_different_seeds():
     written = plans(load(ROOT / "params.yaml").model_copy(update={"seeds": [1, 2, 3]}))
     seeds = [written[f"train/grpo-{seed}"].seed for seed in (1, 2, 3)]
     assert len(set(seeds)) == 3
-    assert seeds == [
-        written[f"train/opefo-{seed}"].seed for seed in (1, 2, 3)
-    ]  # methods are compared on the same draws
+    # methods are compared on the same draws
+    assert seeds == [written[f"train/opefo-{seed}"].seed for seed in (1, 2, 3)]
 
 
 def test_smoke_in_force_is_the_smoke_profile():

@@ -1,5 +1,7 @@
 """The report's first section: its numbers are those of the runs, and each sentence goes with the data that it holds for."""
 
+from functools import partial
+
 import pandas as pd
 import pytest
 
@@ -87,15 +89,17 @@ def test_who_kept_entropy_is_said_as_the_logs_have_it(tmp_path):
     )
 
 
-def test_whose_entropy_ends_apart_is_said_where_seeds_can_tell(tmp_path):
-    def write(profile: str, seeds: tuple[int, ...], **ends: float) -> Results:
-        """Of each method, which ends with that entropy and 0.01 more a seed; what differs by method is 0.001."""
-        folder = write_results(tmp_path, profile, methods=tuple(ends), seeds=seeds, steps=2)
-        for number, (method, end) in enumerate(ends.items()):
-            for seed in seeds:
-                log(folder, f"{method}-{seed}", entropy=[0.4, end + 0.01 * seed + 0.001 * ((number * seed) % 3)])
-        return load(tmp_path, profile)
+def with_ends(root, profile: str, seeds: tuple[int, ...], **ends: float) -> Results:
+    """Runs that begin with an entropy of 0.4. A method ends with its own; a seed adds 0.01 to all, and up to 0.002 to one alone."""
+    folder = write_results(root, profile, methods=tuple(ends), seeds=seeds, steps=2)
+    for number, (method, end) in enumerate(ends.items()):
+        for seed in seeds:
+            log(folder, f"{method}-{seed}", entropy=[0.4, end + 0.01 * seed + 0.001 * ((number * seed) % 3)])
+    return load(root, profile)
 
+
+def test_whose_entropy_ends_apart_is_said_where_seeds_can_tell(tmp_path):
+    write = partial(with_ends, tmp_path)
     text = said(section_of(write("more", (1, 2, 3), grpo=0.1, par=0.2, steer=0.1, far=0.3)))
     assert (
         "`par`, `far` end with more entropy than grpo, by more than the 0.00" in text and "that 3 seeds explain" in text
@@ -114,11 +118,7 @@ def test_whose_entropy_ends_apart_is_said_where_seeds_can_tell(tmp_path):
 
 
 def test_pairs_told_apart_stand_in_the_section_on_training_and_as_numbers(tmp_path):
-    folder = write_results(tmp_path, methods=("grpo", "par", "steer"), seeds=(1, 2, 3), steps=2)
-    for number, (method, end) in enumerate({"grpo": 0.1, "par": 0.3, "steer": 0.1}.items()):
-        for seed in (1, 2, 3):
-            log(folder, f"{method}-{seed}", entropy=[0.4, end + 0.01 * seed + 0.001 * ((number * seed) % 3)])
-    results = load(tmp_path, "smoke")
+    results = with_ends(tmp_path, "smoke", (1, 2, 3), grpo=0.1, par=0.3, steer=0.1)
     tables = measure(results)
     (training,) = (one for one in all_sections(results, tables, None) if one.identity == "training")
     assert "Of 3 pairs of 3 methods with 3 seeds each, these are told apart: in entropy 2, which" in said(training)
